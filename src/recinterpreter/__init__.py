@@ -1,0 +1,1 @@
+"""RecInterpreter: what a frozen LLM can, and cannot, read in a recommender's hidden state."""

@@ -1,0 +1,195 @@
+"""Run a stage function as a program: options, checks, logging and a record from its signature.
+
+A stage is one function with keyword-only parameters, annotated:
+
+    settings: a `Section`         handed over as one line of JSON
+    name: InputPath | InputPaths  must exist
+    name: OutputPath              its folder is made; the stage writes it atomically
+    progress: Progress            where a training job keeps what it needs to go on
+    name: str                     passed on
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+from recinterpreter.checkpoint import Progress, write_json
+from recinterpreter.errors import UserError
+from recinterpreter.settings import Section
+
+INPUT = "input"
+OUTPUT = "output"
+InputPath = Annotated[Path, INPUT]
+InputPaths = Annotated[list[Path], INPUT]
+OutputPath = Annotated[Path, OUTPUT]
+
+Stage = Callable[..., None]
+logger = logging.getLogger("recinterpreter")
+
+_RECORDED_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "polars", "scipy", "snakemake")
+
+
+def command(stage: Stage, arguments: list[str] | None = None) -> None:
+    """Run `stage` with options read from the command line; exits 2 on a user's error.
+
+    Beside the stage's own options: --log FILE (a copy of what is printed; the record of the run
+    is written beside it as FILE.json), --code DIGEST and --work FOLDER (see `work_folder`).
+    """
+    import cyclopts
+
+    hints = get_type_hints(stage, include_extras=True)
+    parameters = inspect.signature(stage).parameters
+    options = {name: hints[name] for name in parameters if hints[name] is not Progress}
+
+    def program(**given: Any) -> None:
+        # cyclopts hands over plain values by name
+        _run(stage, hints, given)
+
+    shown = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=parameters[name].default if name in parameters else "",
+            annotation=_option(kind, cyclopts),
+        )
+        for name, kind in {**options, "log": str, "code": str, "work": str}.items()
+    ]
+    program.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    program.__annotations__ = {p.name: p.annotation for p in shown}
+    program.__doc__ = stage.__doc__
+    app = cyclopts.App(name=f"recinterpreter {_name(stage)}", help_format="plaintext")
+    app.default(program)
+    app(sys.argv[1:] if arguments is None else arguments)
+
+
+def _option(kind: Any, cyclopts: Any) -> Any:
+    if inspect.isclass(kind) and issubclass(kind, Section):
+        return Annotated[str, cyclopts.Parameter(help=f"{kind.__name__} as JSON")]
+    if kind == InputPaths:
+        return Annotated[list[Path], cyclopts.Parameter(consume_multiple=True, negative="")]
+    if kind in (InputPath, OutputPath):
+        return Path
+    return kind
+
+
+def _name(stage: Stage) -> str:
+    # run as `python -m recinterpreter.stages.x` the module is __main__; its file knows the name
+    return Path(inspect.getfile(stage)).stem
+
+
+def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
+    log, code, work = (given.pop(option, "") for option in ("log", "code", "work"))
+    name = _name(stage)
+    _configure_logging(name, Path(log) if log else None)
+    started = time.perf_counter()
+    try:
+        arguments = _check(hints, given)
+        folder = None
+        for key, kind in hints.items():
+            if kind is Progress:
+                folder = work_folder(Path(work), name, code, hints, arguments) if work else None
+                arguments[key] = Progress(folder)
+        stage(**arguments)
+    except UserError as error:
+        logger.error("error: %s", error)
+        sys.exit(2)
+    except OSError as error:
+        # a full disk, a missing right: the user's to mend, so no traceback
+        logger.error("error: %s; what was finished before stays as it is", error)
+        sys.exit(2)
+    except Exception:
+        logger.exception("a defect in %s; please report it with this log", name)
+        sys.exit(1)
+    seconds = time.perf_counter() - started
+    logger.info("done in %.1f s", seconds)
+    if log:
+        write_json(Path(log).with_suffix(".json"), _record(name, code, seconds, arguments))
+
+
+def _configure_logging(name: str, log: Path | None) -> None:
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    label = f"{name} {log.stem}" if log else name
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(f"[{label}] %(message)s"))
+    logger.handlers = handlers
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def _check(hints: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parse settings, insist on inputs, make the folders of outputs."""
+    arguments = dict(given)
+    for name, kind in hints.items():
+        if inspect.isclass(kind) and issubclass(kind, Section):
+            arguments[name] = kind.model_validate_json(given[name])
+        elif kind in (InputPath, InputPaths):
+            for path in given[name] if kind == InputPaths else [given[name]]:
+                if not path.exists():
+                    raise UserError(f"--{name} {path}: no such file or folder")
+        elif kind == OutputPath:
+            given[name].parent.mkdir(parents=True, exist_ok=True)
+    return arguments
+
+
+def work_folder(
+    root: Path, stage: str, code: str, hints: Mapping[str, Any], arguments: Mapping[str, Any]
+) -> Path:
+    """Name the folder of a resumable job by all that determines its result.
+
+    That is: the stage, the digest of its code, its settings, and the content of its inputs.
+    """
+    digest = hashlib.sha256(f"{stage} {code}".encode())
+    for name, kind in hints.items():
+        value = arguments.get(name)
+        if isinstance(value, Section):
+            digest.update(value.as_json().encode())
+        elif kind in (InputPath, InputPaths):
+            for path in value if isinstance(value, list) else [value]:
+                digest.update(content_digest(path).encode())
+    return root / f"{stage}-{digest.hexdigest()[:12]}"
+
+
+def content_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes, or of all files below a folder with their names."""
+    if path.is_dir():
+        parts = [
+            f"{file.relative_to(path)} {content_digest(file)}"
+            for file in sorted(path.rglob("*"))
+            if file.is_file()
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _record(name: str, code: str, seconds: float, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    settings = [json.loads(v.as_json()) for v in arguments.values() if isinstance(v, Section)]
+    versions = {"python": platform.python_version()}
+    for package in _RECORDED_PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "stage": name,
+        "settings": settings[0] if settings else {},
+        "code": code,
+        "seconds": round(seconds, 2),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }

@@ -1,0 +1,521 @@
+"""Settings: config.yaml as frozen typed sections, one per stage, checked once before any job.
+
+There are no defaults here: config.yaml is the one place that holds them, presets overlay it.
+Each `Settings` method returns what one stage receives, and nothing else, so that a key makes
+stale just the stages that read it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recinterpreter.errors import UserError
+
+Count = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+Source = Literal["demo", "ml-100k", "events"]
+RecommenderName = Literal["sasrec", "gru4rec"]
+BaselineName = Literal["popularity", "decayed_markov"]
+Task = Literal["recovery", "residual"]
+AdapterKind = Literal["conv_linear"]
+Control = Literal["another_user", "mean_state", "prompt_only"]
+Domain = Literal["movies", "games", "items"]
+
+
+class Section(BaseModel):
+    """A block of config.yaml: frozen, every key required, no key but these, no silent casts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+    def as_json(self) -> str:
+        """One line of JSON with sorted keys: how a stage is handed its settings."""
+        return json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True)
+
+
+# --- data ---------------------------------------------------------------------------------------
+
+
+class Titles(Section):
+    """How a title is written when the LLM is to say it."""
+
+    style: Literal["paper", "natural", "raw"]
+    allow_markup: bool
+
+
+class DemoSource(Section):
+    """The generated data set."""
+
+    items: Annotated[int, Field(ge=50, le=400)]
+    users: Annotated[int, Field(ge=20, le=1_000_000)]
+    seed: Whole
+
+
+class MovieLensSource(Section):
+    """MovieLens-100K: downloaded when path is null, else a folder or the zip."""
+
+    path: str | None
+
+
+class Columns(Section):
+    """Names of the columns in the user's own two tables."""
+
+    user: str
+    item: str
+    time: str
+    title: str
+    rating: str | None
+
+
+class EventsSource(Section):
+    """The user's own events and items, CSV or Parquet."""
+
+    name: Slug
+    domain: Domain
+    events: str | None
+    items: str | None
+    columns: Columns
+
+
+class Data(Section):
+    """Which data sets to run, and how events and titles are read."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    min_rating: float | None
+    titles: Titles
+    demo: DemoSource
+    ml_100k: MovieLensSource = Field(alias="ml-100k")
+    events: EventsSource
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _distinct("sources", self.sources)
+        if "events" in self.sources and not (self.events.events and self.events.items):
+            raise ValueError(
+                "data.sources names events, but data.events.events or data.events.items is null; "
+                "give both files"
+            )
+        if self.events.name in ("demo", "ml-100k"):
+            raise ValueError(
+                f"data.events.name is {self.events.name!r}, the name of a built-in data set; "
+                "choose another, it becomes a folder of results/"
+            )
+        return self
+
+
+class Ingest(Section):
+    """What an ingest stage receives: its own source's block and the rules all sources share."""
+
+    min_rating: float | None
+    titles: Titles
+    source: DemoSource | MovieLensSource | EventsSource
+
+
+class Split(Section):
+    """How sequences become train, validation and test examples."""
+
+    unit: Literal["sequence", "time"]
+    train: Positive
+    validation: Positive
+    history: Annotated[int, Field(ge=2, le=1000)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.train + self.validation >= 1:
+            raise ValueError(
+                f"split.train + split.validation = {self.train + self.validation:g}; "
+                "wanted less than 1, the rest is the test split"
+            )
+        return self
+
+
+# --- recommenders -------------------------------------------------------------------------------
+
+
+class SASRecModel(Section):
+    """Self-attention blocks of SASRec."""
+
+    layers: Count
+    heads: Count
+
+
+class GRU4RecModel(Section):
+    """Recurrent layers of GRU4Rec."""
+
+    layers: Count
+
+
+class Recommenders(Section):
+    """Which recommenders are trained, and how."""
+
+    names: Annotated[list[RecommenderName], Field(min_length=1)]
+    baselines: list[BaselineName]
+    seeds: Annotated[list[Whole], Field(min_length=1)]
+    embedding_size: Annotated[int, Field(ge=2, le=4096)]
+    batch_size: Count
+    learning_rate: Positive
+    l2: NotNegative
+    dropout: Share
+    epochs: Count
+    patience: Count
+    sasrec: SASRecModel
+    gru4rec: GRU4RecModel
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for key in ("names", "baselines", "seeds"):
+            _distinct(key, getattr(self, key))
+        if self.embedding_size % self.sasrec.heads:
+            raise ValueError(
+                f"recommenders.embedding_size {self.embedding_size} is not a multiple of "
+                f"recommenders.sasrec.heads {self.sasrec.heads}"
+            )
+        return self
+
+
+class RecommenderTraining(Section):
+    """What train_recommender receives."""
+
+    recommender: RecommenderName
+    seed: Whole
+    embedding_size: Count
+    batch_size: Count
+    learning_rate: Positive
+    l2: NotNegative
+    dropout: Share
+    epochs: Count
+    patience: Count
+    model: SASRecModel | GRU4RecModel
+
+
+class Baseline(Section):
+    """What rank_baseline receives."""
+
+    baseline: BaselineName
+
+
+class States(Section):
+    """How hidden states are stored."""
+
+    precision: Literal["float32", "float16"]
+    batch_size: Count
+
+
+# --- language model, adapter, answers -----------------------------------------------------------
+
+
+class EmbeddedLLM(Section):
+    """The small LLaMA made inside the pipeline from the catalogue alone."""
+
+    seed: Whole
+    hidden_size: Annotated[int, Field(ge=8, le=4096)]
+    layers: Count
+    heads: Count
+    vocabulary: Annotated[int, Field(ge=300, le=65_536)]
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    noise: NotNegative
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.hidden_size % (2 * self.heads):
+            raise ValueError(
+                f"llm.embedded.hidden_size {self.hidden_size} must be a multiple of twice "
+                f"llm.embedded.heads {self.heads} (rotary positions turn pairs of dimensions)"
+            )
+        return self
+
+
+class LLM(Section):
+    """Which frozen language model reads the states."""
+
+    source: Annotated[str, Field(min_length=1)]
+    revision: str | None
+    embedded: EmbeddedLLM
+
+    @property
+    def slug(self) -> str:
+        """Its folder under results/{dataset}/."""
+        name = self.source.rstrip("/")
+        if name.startswith((".", "/", "~")):
+            name = name.rsplit("/", 1)[-1]
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "--", name)
+        return f"{name}@{self.revision}" if self.revision else name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.source == "embedded" and self.revision is not None:
+            raise ValueError("llm.revision belongs to a Hugging Face id; it is null for embedded")
+        return self
+
+
+class Adapter(Section):
+    """How an adapter is trained through the frozen LLM."""
+
+    kinds: Annotated[list[AdapterKind], Field(min_length=1)]
+    tasks: Annotated[list[Task], Field(min_length=1)]
+    standardise: bool
+    warm_start_steps: Whole
+    epochs: Count
+    examples_per_epoch: Count | None
+    batch_size: Count
+    learning_rate_first: Positive
+    learning_rate: Positive
+    rising_epochs: Count
+    l2: NotNegative
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _distinct("kinds", self.kinds)
+        _distinct("tasks", self.tasks)
+        return self
+
+
+class AdapterTraining(Section):
+    """What train_adapter receives."""
+
+    domain: Domain
+    seed: Whole
+    task: Task
+    adapter: AdapterKind
+    llm: str
+    revision: str | None
+    standardise: bool
+    warm_start_steps: Whole
+    epochs: Count
+    examples_per_epoch: Count | None
+    batch_size: Count
+    learning_rate_first: Positive
+    learning_rate: Positive
+    rising_epochs: Count
+    l2: NotNegative
+
+
+class NewTokens(Section):
+    """The most tokens an answer may have, per task."""
+
+    recovery: Count
+    residual: Count
+
+
+class Answers(Section):
+    """Which states are answered and how."""
+
+    controls: list[Control]
+    sample: Count
+    seed: Whole
+    batch_size: Count
+    max_new_tokens: NewTokens
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _distinct("controls", self.controls)
+        return self
+
+
+class StateSelection(Section):
+    """What select_states receives."""
+
+    controls: list[Control]
+    sample: Count
+    seed: Whole
+
+
+class Answering(Section):
+    """What answer receives."""
+
+    domain: Domain
+    task: Task
+    adapter: AdapterKind
+    llm: str
+    revision: str | None
+    batch_size: Count
+    max_new_tokens: Count
+
+
+class Scores(Section):
+    """How answers and rankings are scored."""
+
+    cutoffs: Annotated[list[Count], Field(min_length=1)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+    seed: Whole
+
+
+class Report(Section):
+    """What the page shows."""
+
+    title: str
+    cases: Whole
+
+
+class Settings(Section):
+    """The whole of config.yaml."""
+
+    data: Data
+    split: Split
+    recommenders: Recommenders
+    states: States
+    llm: LLM
+    adapter: Adapter
+    answers: Answers
+    scores: Scores
+    report: Report
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data sets to run: the folders under results/."""
+        return [self.data.events.name if s == "events" else s for s in self.data.sources]
+
+    @property
+    def sources(self) -> list[str]:
+        """Sources of states that are answered: the recorded ones, then the controls."""
+        return ["recorded", *self.answers.controls]
+
+    def domain(self, dataset: str) -> Domain:
+        """Which words the prompts of a data set use."""
+        return self.data.events.domain if dataset == self.data.events.name else "movies"
+
+    def ingest(self, source: Source) -> Ingest:
+        """Settings of ingest_demo, ingest_movielens, ingest_events."""
+        blocks = {"demo": self.data.demo, "ml-100k": self.data.ml_100k, "events": self.data.events}
+        return Ingest(
+            min_rating=self.data.min_rating, titles=self.data.titles, source=blocks[source]
+        )
+
+    def training(self, recommender: str, seed: str) -> RecommenderTraining:
+        """Settings of train_recommender."""
+        return RecommenderTraining.model_validate(
+            {
+                **_shared(self.recommenders, RecommenderTraining),
+                "recommender": recommender,
+                "seed": int(seed),
+                "model": getattr(self.recommenders, recommender),
+            }
+        )
+
+    def selection(self) -> StateSelection:
+        """Settings of select_states."""
+        return StateSelection(**_shared(self.answers, StateSelection))
+
+    def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:
+        """Settings of train_adapter."""
+        return AdapterTraining.model_validate(
+            {
+                **_shared(self.adapter, AdapterTraining),
+                "domain": self.domain(dataset),
+                "seed": int(seed),
+                "task": task,
+                "adapter": adapter,
+                "llm": self.llm.source,
+                "revision": self.llm.revision,
+            }
+        )
+
+    def answering(self, dataset: str, task: str, adapter: str) -> Answering:
+        """Settings of answer."""
+        return Answering.model_validate(
+            {
+                "domain": self.domain(dataset),
+                "task": task,
+                "adapter": adapter,
+                "llm": self.llm.source,
+                "revision": self.llm.revision,
+                "batch_size": self.answers.batch_size,
+                "max_new_tokens": getattr(self.answers.max_new_tokens, task),
+            }
+        )
+
+
+def _shared(block: Section, stage: type[Section]) -> dict[str, Any]:
+    return {k: getattr(block, k) for k in stage.model_fields if k in type(block).model_fields}
+
+
+def _distinct(key: str, values: list[Any]) -> None:
+    twice = sorted({str(v) for v in values if values.count(v) > 1})
+    if twice:
+        raise ValueError(f"{key} names {', '.join(twice)} twice")
+
+
+# --- validation ---------------------------------------------------------------------------------
+
+
+def load(config: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> Settings:
+    """Check a merged configuration and return it typed.
+
+    `files` maps each configuration file to what it held, the last one winning, so that an error
+    can name the file its key came from. Raises UserError with *all* that is wrong, a line each:
+    file, key, what was got, what is valid.
+    """
+    try:
+        return Settings.model_validate_json(json.dumps(config, default=str))
+    except ValidationError as error:
+        lines = [_explain(dict(e), files) for e in error.errors(include_url=False)]
+        raise UserError("the configuration cannot be used:\n  " + "\n  ".join(lines)) from None
+
+
+def _explain(error: dict[str, Any], files: Mapping[str, Mapping[str, Any]]) -> str:
+    keys = [k for k in error["loc"] if not (isinstance(k, str) and k.endswith("Model"))]
+    path = ".".join(str(k) for k in keys) or "(the whole file)"
+    got = error.get("input")
+    kind = error["type"]
+    where = _file_of(keys, files)
+    if kind == "extra_forbidden":
+        known = _keys_at(keys[:-1])
+        close = difflib.get_close_matches(str(keys[-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        return f"{where}: {path}: unknown key; {hint}valid here: {', '.join(known)}"
+    if kind == "missing":
+        return f"{where}: {path}: missing; config.yaml has every key with its default"
+    message = error["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{where}: {path}: {message}"
+    if kind in ("float_type", "int_type") and isinstance(got, str):
+        message += f"{_number_hint(got)}"
+    return f"{where}: {path}: got {got!r}; {message[0].lower()}{message[1:]}"
+
+
+def _number_hint(text: str) -> str:
+    try:
+        value = float(text)
+    except ValueError:
+        return ""
+    return (
+        f" (YAML reads {text} as text: write {value!r}, or with a point and a signed exponent: "
+        f"{value:.1e})"
+    )
+
+
+def _keys_at(path: list[Any]) -> list[str]:
+    """Names of the keys that are valid inside the block at `path`."""
+    block: type[BaseModel] = Settings
+    for key in path:
+        for name, field in block.model_fields.items():
+            if key in (name, field.alias) and isinstance(field.annotation, type):
+                block = field.annotation
+    return [field.alias or name for name, field in block.model_fields.items()]
+
+
+def _file_of(keys: list[Any], files: Mapping[str, Mapping[str, Any]]) -> str:
+    """The last file that sets this key, or the deepest block around it."""
+    best, depth = "--config", 0
+    for name, content in files.items():
+        value: Any = content
+        for level, key in enumerate(keys, start=1):
+            if not isinstance(value, Mapping) or key not in value:
+                break
+            value = value[key]
+            if level >= depth:
+                best, depth = name, level
+    return best

@@ -1,0 +1,255 @@
+"""One schema per table; the only module that reads or writes Parquet.
+
+Ids run from 1 to n; 0 is padding and stands in no table but inside padded states.
+Shapes: L positions of a history, D width of a state at one position.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recinterpreter.errors import UserError
+
+
+def _schema(**columns: pa.DataType | tuple[pa.DataType, bool]) -> pa.Schema:
+    """Build a schema; a bare type is not nullable, (type, True) is."""
+    return pa.schema(
+        pa.field(name, *kind) if isinstance(kind, tuple) else pa.field(name, kind, nullable=False)
+        for name, kind in columns.items()
+    )
+
+
+ID = pa.int32()
+IDS = pa.list_(pa.field("element", ID, nullable=False))
+TEXT = pa.string()
+OPTIONAL_TEXT = (TEXT, True)
+REAL = pa.float64()
+OPTIONAL_REAL = (REAL, True)
+
+USERS = _schema(user_id=ID, source_id=TEXT)
+ITEMS = _schema(item_id=ID, source_id=TEXT, raw_title=TEXT, title=TEXT)
+# time: seconds since 1970; position: 0-based rank of the event in its user's sequence
+INTERACTIONS = _schema(user_id=ID, item_id=ID, time=pa.int64(), position=ID)
+# history: oldest first, 1 to L items, not padded; position: that of the target;
+# split: train | validation | test
+EXAMPLES = _schema(
+    example_id=pa.int64(),
+    user_id=ID,
+    position=ID,
+    history=IDS,
+    target=ID,
+    time=pa.int64(),
+    split=TEXT,
+)
+AUDIT = _schema(check=TEXT, value=REAL, unit=TEXT, note=TEXT)
+PREFERENCES = _schema(user_id=ID, item_id=ID, preference=pa.float32())
+STEPS = _schema(step=pa.int64(), epoch=ID, metric=TEXT, value=REAL, seconds=REAL)
+# rank: 1-based rank of the target among the candidates, ties resolved pessimistically
+RANKING = _schema(example_id=pa.int64(), user_id=ID, split=TEXT, last=pa.bool_(), rank=ID)
+TITLES = _schema(item_id=ID, title=TEXT, spelled=TEXT, n_tokens=ID, spells=pa.bool_())
+ANSWERS = _schema(
+    example_id=pa.int64(), template=TEXT, text=TEXT, n_new_tokens=ID, finished=pa.bool_()
+)
+# A cell of the experiment and the source of the states that were answered.
+_CELL = {"recommender": TEXT, "seed": ID, "task": TEXT, "adapter": TEXT, "source": TEXT}
+# expected: the items to be named; named: for every title of the answer, one item that bears it
+# (0: outside the catalogue); hits: how many of the expected were named, one to one
+VERDICTS = _schema(
+    **_CELL,
+    example_id=pa.int64(),
+    user_id=ID,
+    last=pa.bool_(),
+    expected=IDS,
+    named=IDS,
+    hits=ID,
+    correct=pa.bool_(),
+    text=TEXT,
+)
+# group: what the number is of (a baseline, a control, a difference of two sources, ...)
+SCORES = _schema(
+    recommender=TEXT,
+    seed=(ID, True),
+    task=OPTIONAL_TEXT,
+    adapter=OPTIONAL_TEXT,
+    source=OPTIONAL_TEXT,
+    evaluation=TEXT,
+    metric=TEXT,
+    value=REAL,
+    low=OPTIONAL_REAL,
+    high=OPTIONAL_REAL,
+    n=pa.int64(),
+)
+
+_METADATA_KEY = b"recinterpreter"
+
+
+def states_schema(positions: int, width: int, precision: str = "float32") -> pa.Schema:
+    """Schema of STATES: a row per example, the state before and after the history's last item.
+
+    before, after: (L * D) floats, row-major; null where a source shows no state at all.
+    before_mask, after_mask: (L) booleans, true where a position holds an item.
+    """
+    floats = pa.list_(
+        pa.field("element", pa.type_for_alias(precision), nullable=False), positions * width
+    )
+    marks = pa.list_(pa.field("element", pa.bool_(), nullable=False), positions)
+    return _schema(
+        example_id=pa.int64(),
+        before=(floats, True),
+        after=(floats, True),
+        before_mask=marks,
+        after_mask=marks,
+    )
+
+
+class Writer:
+    """Write one table in a stream of row groups; the file appears under its name when complete.
+
+    Use as a context manager. `metadata` is any JSON value map, readable by `metadata(path)`.
+    """
+
+    def __init__(
+        self, path: Path, schema: pa.Schema, metadata: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path = path
+        self.schema = schema.with_metadata(
+            {_METADATA_KEY: json.dumps(dict(metadata or {}), sort_keys=True)}
+        )
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> Writer:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Stream splitting puts the like bytes of floats together: zstd then finds what repeats.
+        floats = [
+            f"{field.name}.list.element"
+            for field in self.schema
+            if pa.types.is_fixed_size_list(field.type)
+            and pa.types.is_floating(field.type.value_type)
+        ]
+        self._file = pq.ParquetWriter(
+            self._partial,
+            self.schema,
+            compression="zstd",
+            use_dictionary=[f.name for f in self.schema if pa.types.is_string(f.type)] or False,
+            use_byte_stream_split=floats or False,
+            write_statistics=True,
+        )
+        return self
+
+    def write(self, rows: pa.Table | Mapping[str, Any]) -> None:
+        """Append a row group: a table, or columns by name that fit the schema."""
+        if not isinstance(rows, pa.Table):
+            rows = pa.table(
+                {f.name: _column(rows[f.name], f.type) for f in self.schema}, schema=self.schema
+            )
+        self._file.write_table(rows.select(self.schema.names).cast(self.schema))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                with open(self._partial, "rb") as written:
+                    os.fsync(written.fileno())
+                os.replace(self._partial, self.path)
+        finally:
+            self._partial.unlink(missing_ok=True)
+
+
+def _column(values: Any, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
+    """Turn NumPy arrays (2-D for fixed-size lists), Arrow arrays or lists into a column."""
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1]).cast(kind)
+    return pa.array(values, kind)
+
+
+def write(
+    path: Path,
+    rows: pa.Table | Mapping[str, Any],
+    schema: pa.Schema,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a whole table at once, atomically."""
+    with Writer(path, schema, metadata) as writer:
+        writer.write(rows)
+
+
+def write_rows(
+    path: Path,
+    rows: Sequence[Mapping[str, Any]],
+    schema: pa.Schema,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a table given row by row (for the small ones)."""
+    write(path, pa.Table.from_pylist(list(rows), schema=schema), schema, metadata)
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    if not path.is_file():
+        raise UserError(f"{path}: no such table; ask Snakemake for it: snakemake {path}")
+    try:
+        return pq.ParquetFile(path, memory_map=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path}: not a readable Parquet file ({error}); delete it and run again"
+        ) from error
+
+
+def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table and check it against its schema.
+
+    Raises UserError when the file is missing, unreadable, or a column is absent or of another type.
+    """
+    file = _open(path)
+    _check(path, file.schema_arrow, schema)
+    return file.read(columns=list(columns) if columns else None)
+
+
+def read_batches(path: Path, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+    """Read a table in a stream of at most `rows` rows, in the file's order."""
+    yield from _open(path).iter_batches(batch_size=rows)
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """Return what the writer noted about the table."""
+    noted = (_open(path).schema_arrow.metadata or {}).get(_METADATA_KEY, b"{}")
+    return dict(json.loads(noted))
+
+
+def _check(path: Path, found: pa.Schema, wanted: pa.Schema) -> None:
+    for field in wanted:
+        index = found.get_field_index(field.name)
+        if index < 0:
+            raise UserError(
+                f"{path}: column {field.name!r} is missing; found {', '.join(found.names)}"
+            )
+        kind = found.field(index).type
+        if kind != field.type:
+            raise UserError(f"{path}: column {field.name!r} is {kind}, wanted {field.type}")
+
+
+def matrix(column: pa.ChunkedArray | pa.Array, positions: int) -> np.ndarray:
+    """View a fixed-size-list column without nulls as an array (rows, positions, width)."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # an empty column has no chunk to combine into
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    size = column.type.list_size
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), positions, size // positions)
