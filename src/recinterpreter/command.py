@@ -2,11 +2,11 @@
 
 A stage is one function with keyword-only parameters, annotated:
 
-    settings: a `Section`         handed over as one line of JSON
-    name: InputPath | InputPaths  must exist
-    name: OutputPath              its folder is made; the stage writes it atomically
-    progress: Progress            where a training job keeps what it needs to go on
-    name: str                     passed on
+    settings: a `Section`           handed over as one line of JSON
+    name: InputPath | InputPaths    must exist
+    name: OutputPath | OutputPaths  its folder is made; the stage writes it atomically
+    progress: Progress              where a training job keeps what it needs to go on
+    name: str                       passed on
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ OUTPUT = "output"
 InputPath = Annotated[Path, INPUT]
 InputPaths = Annotated[list[Path], INPUT]
 OutputPath = Annotated[Path, OUTPUT]
+OutputPaths = Annotated[list[Path], OUTPUT]
 
 Stage = Callable[..., None]
 logger = logging.getLogger("recinterpreter")
@@ -78,7 +79,7 @@ def command(stage: Stage, arguments: list[str] | None = None) -> None:
 def _option(kind: Any, cyclopts: Any) -> Any:
     if inspect.isclass(kind) and issubclass(kind, Section):
         return Annotated[str, cyclopts.Parameter(help=f"{kind.__name__} as JSON")]
-    if kind == InputPaths:
+    if kind in (InputPaths, OutputPaths):
         return Annotated[list[Path], cyclopts.Parameter(consume_multiple=True, negative="")]
     if kind in (InputPath, OutputPath):
         return Path
@@ -142,8 +143,9 @@ def _check(hints: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
             for path in given[name] if kind == InputPaths else [given[name]]:
                 if not path.exists():
                     raise UserError(f"--{name} {path}: no such file or folder")
-        elif kind == OutputPath:
-            given[name].parent.mkdir(parents=True, exist_ok=True)
+        elif kind in (OutputPath, OutputPaths):
+            for path in given[name] if kind == OutputPaths else [given[name]]:
+                path.parent.mkdir(parents=True, exist_ok=True)
     return arguments
 
 
@@ -156,12 +158,12 @@ def work_folder(
     """
     digest = hashlib.sha256(f"{stage} {code}".encode())
     for name, kind in hints.items():
-        value = arguments.get(name)
+        value: Any = arguments.get(name)
         if isinstance(value, Section):
             digest.update(value.as_json().encode())
         elif kind in (InputPath, InputPaths):
             for path in value if isinstance(value, list) else [value]:
-                digest.update(content_digest(path).encode())
+                digest.update(content_digest(Path(path)).encode())
     return root / f"{stage}-{digest.hexdigest()[:12]}"
 
 

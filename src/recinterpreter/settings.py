@@ -389,7 +389,11 @@ class Settings(Section):
 
     def ingest(self, source: Source) -> Ingest:
         """Settings of ingest_demo, ingest_movielens, ingest_events."""
-        blocks = {"demo": self.data.demo, "ml-100k": self.data.ml_100k, "events": self.data.events}
+        blocks: dict[Source, DemoSource | MovieLensSource | EventsSource] = {
+            "demo": self.data.demo,
+            "ml-100k": self.data.ml_100k,
+            "events": self.data.events,
+        }
         return Ingest(
             min_rating=self.data.min_rating, titles=self.data.titles, source=blocks[source]
         )

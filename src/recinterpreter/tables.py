@@ -251,5 +251,5 @@ def matrix(column: pa.ChunkedArray | pa.Array, positions: int) -> np.ndarray:
     if isinstance(column, pa.ChunkedArray):  # an empty column has no chunk to combine into
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     size = column.type.list_size
-    values = column.flatten().to_numpy(zero_copy_only=False)
+    values: np.ndarray = column.flatten().to_numpy(zero_copy_only=False)
     return values.reshape(len(column), positions, size // positions)

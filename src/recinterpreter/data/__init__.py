@@ -1,0 +1,1 @@
+"""From raw events to interactions, items, examples and an audit."""

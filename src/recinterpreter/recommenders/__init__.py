@@ -1,0 +1,1 @@
+"""Sequential recommenders: state apart from score, full ranking, no pickles."""

@@ -1,0 +1,1 @@
+"""From answers to verdicts to scores with intervals; no torch here."""
