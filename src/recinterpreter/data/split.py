@@ -1,0 +1,106 @@
+"""The split: every interaction but a user's first becomes an example, train, validation or test.
+
+Shapes: N events, E examples, L the most items of a history.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from recinterpreter.errors import UserError
+from recinterpreter.settings import Split
+from recinterpreter.tables import EXAMPLES
+
+SPLITS = ("train", "validation", "test")
+
+
+def build_examples(interactions: pa.Table, settings: Split) -> pa.Table:
+    """Expand INTERACTIONS into EXAMPLES: (the last L items -> the next one) at every position.
+
+    Ids run from 1 in the order split, user, position. Raises UserError where a split is empty.
+    """
+    table = interactions.sort_by([("user_id", "ascending"), ("position", "ascending")])
+    user, item, time, position = (
+        table[name].to_numpy() for name in ("user_id", "item_id", "time", "position")
+    )
+    rows = np.flatnonzero(position >= 1)  # of the targets
+    if settings.unit == "sequence":
+        parts = split_by_sequence(user[rows], settings)
+    else:
+        parts = split_by_time(time[rows], settings)
+    _refuse_empty(parts, settings)
+
+    order = np.argsort(parts, kind="stable")  # rows are in the order of user and position
+    rows, parts = rows[order], parts[order]
+    lengths = np.minimum(position[rows], settings.history)
+    return pa.table(
+        {
+            "example_id": np.arange(1, len(rows) + 1),
+            "user_id": user[rows],
+            "position": position[rows],
+            "history": _windows(item, rows, lengths),
+            "target": item[rows],
+            "time": time[rows],
+            "split": pa.array(np.array(SPLITS)[parts]),
+        },
+        schema=EXAMPLES,
+    )
+
+
+def split_by_sequence(user: np.ndarray, settings: Split) -> np.ndarray:
+    """Part 0, 1 or 2 of each example: whole sequences, in order of their first event (paper).
+
+    user: (E) user ids, which are numbered in that order. The n sequences that hold a target are
+    cut at int(train * n) and int((train + validation) * n): 754/94/95 on MovieLens-100K. The
+    cuts are not clean in time: users of the training part go on after test users have begun.
+    """
+    sequences, rank = np.unique(user, return_inverse=True)
+    return np.searchsorted(_cuts(len(sequences), settings), rank, side="right")
+
+
+def split_by_time(time: np.ndarray, settings: Split) -> np.ndarray:
+    """Part 0, 1 or 2 of each example by two global cuts in the time of its target (E).
+
+    The cuts are the quantiles `train` and `train + validation`; targets of one second stay
+    together, on the later side, so that parts never meet in time: train < validation < test.
+    """
+    if not len(time):
+        return np.empty(0, np.int64)
+    cuts = np.sort(time)[_cuts(len(time), settings)]
+    return np.searchsorted(cuts, time, side="right")
+
+
+def _cuts(n: int, settings: Split) -> list[int]:
+    # the small term: 0.7 + 0.2 is a little less than 0.9
+    shares = (settings.train, settings.train + settings.validation)
+    return [min(math.floor(share * n + 1e-9), n - 1) if n else 0 for share in shares]
+
+
+def _windows(item: np.ndarray, rows: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
+    """Lists of the `lengths` items before each row, oldest first."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+    source = np.repeat(rows - lengths, lengths) + within
+    kind = EXAMPLES.field("history").type
+    return pa.ListArray.from_arrays(
+        pa.array(offsets, pa.int32()), pa.array(item[source], pa.int32()), type=kind
+    )
+
+
+def _refuse_empty(parts: np.ndarray, settings: Split) -> None:
+    counts = np.bincount(parts, minlength=len(SPLITS))
+    if counts.min():
+        return
+    empty = ", ".join(name for name, n in zip(SPLITS, counts, strict=True) if not n)
+    advice = (
+        "give more users (ten at least for 8:1:1)"
+        if settings.unit == "sequence"
+        else "too many targets share one second; give finer times or set split.unit: sequence"
+    )
+    raise UserError(
+        f"split by {settings.unit} with train {settings.train:g} and validation "
+        f"{settings.validation:g}: no example in {empty}; {advice}, or change the shares"
+    )
