@@ -62,7 +62,8 @@ ANSWERS = _schema(
 # A cell of the experiment and the source of the states that were answered.
 _CELL = {"recommender": TEXT, "seed": ID, "task": TEXT, "adapter": TEXT, "source": TEXT}
 # expected: the items to be named; named: for every title of the answer, one item that bears it
-# (0: outside the catalogue); hits: how many of the expected were named, one to one
+# (0: outside the catalogue); spans: where in the text it stands, (start, end) for each of named
+# in turn; hits: how many of the expected were named, one to one
 VERDICTS = _schema(
     **_CELL,
     example_id=pa.int64(),
@@ -70,6 +71,7 @@ VERDICTS = _schema(
     last=pa.bool_(),
     expected=IDS,
     named=IDS,
+    spans=IDS,
     hits=ID,
     correct=pa.bool_(),
     text=TEXT,
