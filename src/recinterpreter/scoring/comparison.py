@@ -1,0 +1,86 @@
+"""Rows of the scores table, and how recorded states compare with controls.
+
+"Reads the state" is the verdict of the whole experiment: the mean with the recorded states, minus
+the best control's, has a paired interval (users drawn again) above 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recinterpreter.scoring.statistics import Estimate, UserBootstrap, wilson
+from recinterpreter.settings import Scores
+
+RECORDED = "recorded"
+LAST = "last"
+ALL = "all"
+VALIDATION = "validation"
+
+Row = dict[str, Any]
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a score is of: a recommender (or baseline) and, where it applies, a task's adapter."""
+
+    recommender: str
+    seed: int | None = None
+    task: str | None = None
+    adapter: str | None = None
+
+    def row(self, evaluation: str, metric: str, estimate: Estimate, source: str | None) -> Row:
+        """Return one row of SCORES."""
+        return {
+            "recommender": self.recommender,
+            "seed": self.seed,
+            "task": self.task,
+            "adapter": self.adapter,
+            "source": source,
+            "evaluation": evaluation,
+            "metric": metric,
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "n": estimate.n,
+        }
+
+
+def bootstrap(users: NDArray[np.int64], settings: Scores) -> UserBootstrap:
+    """Return the bootstrap over these users, as the settings want it."""
+    return UserBootstrap(users, settings.confidence, settings.resamples, settings.seed)
+
+
+def share(evaluation: str, marks: Reals, users: UserBootstrap, settings: Scores) -> Estimate:
+    """Estimate a share of examples: (n) marks, 0.0 or 1.0.
+
+    The last examples are one per user, so independent: Wilson's interval. Those of other
+    evaluations are not: users are drawn again.
+    """
+    if evaluation == LAST:
+        return wilson(int(marks.sum()), len(marks), settings.confidence)
+    return users.share(marks)
+
+
+def against_controls(
+    cell: Cell, evaluation: str, metric: str, values: Mapping[str, Reals], users: UserBootstrap
+) -> Iterator[Row]:
+    """Compare recorded states with every control, and give the verdict.
+
+    values: source -> (n) the metric of each example, the same examples in every source.
+    """
+    recorded = values[RECORDED]
+    controls = {source: v for source, v in values.items() if source != RECORDED}
+    for source, others in controls.items():
+        difference = users.difference(recorded, others)
+        yield cell.row(evaluation, f"{metric} minus {source}", difference, RECORDED)
+    if controls:
+        best = users.difference_to_best(recorded, np.stack(list(controls.values())))
+        yield cell.row(evaluation, f"{metric} minus best control", best, RECORDED)
+        reads = Estimate(float(best.low is not None and best.low > 0), None, None, best.n)
+        yield cell.row(evaluation, "reads the state", reads, RECORDED)

@@ -1,0 +1,101 @@
+"""Estimates with intervals: Wilson for independent shares, a bootstrap over users for the rest.
+
+Examples of one user are not independent, so the unit that is drawn again is the user with all of
+his examples; a mean is then the ratio of the drawn sum and the drawn number of examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binomtest
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, its interval where it has one, and how many examples it rests on."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def wilson(successes: int, n: int, confidence: float) -> Estimate:
+    """Estimate a share of independent trials, with Wilson's score interval."""
+    interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    return Estimate(successes / n, float(interval.low), float(interval.high), n)
+
+
+def mcnemar(first: ArrayLike, second: ArrayLike) -> float:
+    """Return the exact two-sided p of McNemar's test: are two paired shares the same?"""
+    a, b = np.asarray(first, bool), np.asarray(second, bool)
+    only_first, only_second = int((a & ~b).sum()), int((~a & b).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(binomtest(only_first, only_first + only_second).pvalue)
+
+
+class UserBootstrap:
+    """Percentile intervals from resamples of users, the same ones for every number asked for.
+
+    users: (n) the user of each example. Sharing the resamples makes every comparison a paired one.
+    """
+
+    def __init__(self, users: ArrayLike, confidence: float, resamples: int, seed: int) -> None:
+        distinct, self._user = np.unique(np.asarray(users), return_inverse=True)
+        if not len(distinct):
+            raise ValueError("no examples to resample")
+        self.n = len(self._user)
+        self.n_users = len(distinct)
+        self._confidence = confidence
+        # how often each user is drawn in each resample
+        self._draws: NDArray[np.int64] = np.random.default_rng(seed).multinomial(
+            self.n_users, np.full(self.n_users, 1 / self.n_users), size=resamples
+        )
+        self._drawn = self._draws @ np.bincount(self._user)
+
+    def mean(self, values: ArrayLike) -> Estimate:
+        """Estimate the mean of a value per example, (n)."""
+        numbers = np.asarray(values, float)
+        return self._estimate(float(numbers.mean()), self._means(numbers))
+
+    def share(self, hits: ArrayLike) -> Estimate:
+        """Estimate a share of examples, (n) booleans.
+
+        Where all examples agree no resample can differ, and the interval would be a point: then
+        it is Wilson's for as many independent trials as there are users.
+        """
+        marks = np.asarray(hits, bool)
+        if marks.all() or not marks.any():
+            cautious = wilson(int(marks[0]) * self.n_users, self.n_users, self._confidence)
+            return Estimate(cautious.value, cautious.low, cautious.high, self.n)
+        return self.mean(marks)
+
+    def difference(self, values: ArrayLike, others: ArrayLike) -> Estimate:
+        """Estimate the mean of values - others, paired by example."""
+        return self.mean(np.asarray(values, float) - np.asarray(others, float))
+
+    def difference_to_best(self, values: ArrayLike, others: ArrayLike) -> Estimate:
+        """Estimate the mean of (n) values minus the largest mean of (k, n) others.
+
+        The largest is chosen anew in every resample, so that the interval pays for the choice.
+        """
+        numbers, rows = np.asarray(values, float), np.asarray(others, float)
+        best = np.max([self._means(row) for row in rows], axis=0)
+        value = float(numbers.mean() - rows.mean(axis=1).max())
+        return self._estimate(value, self._means(numbers) - best)
+
+    def _means(self, numbers: Reals) -> Reals:
+        totals = np.bincount(self._user, weights=numbers, minlength=self.n_users)
+        means: Reals = (self._draws @ totals) / self._drawn
+        return means
+
+    def _estimate(self, value: float, means: Reals) -> Estimate:
+        tail = (1 - self._confidence) / 2
+        low, high = np.quantile(means, [tail, 1 - tail])
+        return Estimate(value, float(low), float(high), self.n)

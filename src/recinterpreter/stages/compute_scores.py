@@ -1,0 +1,71 @@
+"""Stage: verdicts and rankings -> scores, every number of the report with its interval."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from recinterpreter import tables
+from recinterpreter.command import InputPath, InputPaths, OutputPath, command
+from recinterpreter.scoring.comparison import Cell
+from recinterpreter.scoring.matcher import Catalogue
+from recinterpreter.scoring.ranking import ranking_scores
+from recinterpreter.scoring.recovery import most_popular
+from recinterpreter.scoring.tasks import task_scores
+from recinterpreter.settings import Scores
+
+logger = logging.getLogger("recinterpreter")
+
+
+def compute_scores(
+    *,
+    settings: Scores,
+    items: InputPath,
+    examples: InputPath,
+    verdicts: InputPath,
+    rankings: InputPaths,
+    scores: OutputPath,
+) -> None:
+    """Score rankings and answers: shares and means with intervals, paired differences."""
+    rows = [*_of_rankings(rankings, settings), *_of_answers(items, examples, verdicts, settings)]
+    # ten decimals: what a different order of summing may change is far behind them
+    rounded = [
+        {k: round(v, 10) if isinstance(v, float) else v for k, v in row.items()} for row in rows
+    ]
+    tables.write_rows(scores, rounded, tables.SCORES)
+    logger.info("%d scores", len(rows))
+
+
+def _of_rankings(rankings: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
+    ranked = {}
+    for path in rankings:
+        noted = tables.metadata(path)
+        cell = Cell(noted["recommender"], noted["seed"])
+        ranked[cell] = frame(tables.read(path, tables.RANKING))
+    if ranked:
+        yield from ranking_scores(ranked, settings)
+
+
+def _of_answers(
+    items: InputPath, examples: InputPath, verdicts: InputPath, settings: Scores
+) -> Iterator[dict[str, Any]]:
+    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
+    popular = most_popular(frame(tables.read(examples, tables.EXAMPLES)))
+    history = int(tables.metadata(examples)["history"])
+    judged = frame(tables.read(verdicts, tables.VERDICTS))
+    yield from task_scores(judged, catalogue, popular, history, settings)
+
+
+def frame(table: Any) -> pl.DataFrame:
+    """View an Arrow table in Polars."""
+    view = pl.from_arrow(table)
+    assert isinstance(view, pl.DataFrame)
+    return view
+
+
+if __name__ == "__main__":
+    command(compute_scores)
