@@ -106,15 +106,6 @@ def _cells(verdicts: pl.DataFrame) -> dict[Cell, Sources]:
     return cells
 
 
-def _between(
-    right: Mapping[Cell, Reals], cells: Mapping[Cell, Sources], evaluation: str, settings: Scores
-) -> Iterator[Row]:
-    """Compare the recommenders' residual accuracies; all cells answer the same examples."""
-    if len(right) > 1:
-        users = bootstrap(cells[next(iter(right))][RECORDED]["user_id"].to_numpy(), settings)
-        yield from residual.between_recommenders(right, evaluation, users)
-
-
 def _of_the_wording(
     cell: Cell, evaluation: str, sources: Sources, catalogue: Catalogue, users: UserBootstrap
 ) -> Iterator[Row]:
