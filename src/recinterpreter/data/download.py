@@ -1,0 +1,134 @@
+"""Downloads that survive broken connections and never leave a wrong file under a right name."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import httpx
+import tenacity
+
+from recinterpreter.data.sources import Archive
+from recinterpreter.errors import UserError
+from recinterpreter.ticker import Ticker
+
+logger = logging.getLogger("recinterpreter")
+
+ATTEMPTS = 6
+_TIMEOUT = httpx.Timeout(30.0)
+_TRY_LATER = {408, 425, 429, 500, 502, 503, 504}
+
+
+class _Interrupted(Exception):
+    """The transfer broke off or the server is busy: worth another attempt."""
+
+
+def download(
+    archive: Archive, target: Path, *, attempts: int = ATTEMPTS, pause: float = 1.0
+) -> None:
+    """Fetch an archive to `target`, which appears only when its bytes are verified.
+
+    What has come so far is kept beside the target (`.NAME.part`), and gone on from by the next
+    attempt or the next call. Attempts are `pause`, 2 `pause`, 4 `pause`, ... seconds apart.
+    Raises UserError when the server cannot be reached or has another file.
+    """
+    part = target.with_name(f".{target.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    logger.info("%s from %s (%s)", archive.name, archive.url, archive.licence)
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(attempts),
+        wait=tenacity.wait_exponential(multiplier=pause, max=30),
+        retry=tenacity.retry_if_exception_type((_Interrupted, httpx.TransportError)),
+        before_sleep=lambda state: logger.info(
+            "attempt %d of %d: %s",
+            state.attempt_number,
+            attempts,
+            state.outcome and state.outcome.exception(),
+        ),
+        reraise=True,
+    )
+    try:
+        retrying(_fetch, archive, part)
+    except (_Interrupted, httpx.TransportError) as error:
+        raise UserError(
+            f"{archive.url}: not downloaded after {attempts} attempts ({error}); run again to go "
+            f"on from {part}, or download it yourself and set {archive.setting}"
+        ) from error
+    _verify(archive, part)
+    os.replace(part, target)
+
+
+def _fetch(archive: Archive, part: Path) -> None:
+    """Add to the part file what is missing, as far as the connection holds."""
+    have = part.stat().st_size if part.exists() else 0
+    if have == archive.bytes:
+        return
+    headers = {"Accept-Encoding": "identity"}
+    if 0 < have < archive.bytes:
+        headers["Range"] = f"bytes={have}-"
+    with httpx.stream(
+        "GET", archive.url, headers=headers, timeout=_TIMEOUT, follow_redirects=True
+    ) as response:
+        start = _start(archive, response, part, have)
+        _copy(archive, response, part, start)
+    if (size := part.stat().st_size) < archive.bytes:
+        raise _Interrupted(f"the connection ended at {size} of {archive.bytes} bytes")
+
+
+def _start(archive: Archive, response: httpx.Response, part: Path, have: int) -> int:
+    """At which byte the answer begins; raises when it is of no use."""
+    status = response.status_code
+    if status == 416:
+        part.unlink(missing_ok=True)
+        raise _Interrupted("the server refused to go on from the part file; from the start again")
+    if status in _TRY_LATER:
+        raise _Interrupted(f"the server answered {status} {response.reason_phrase}")
+    if status not in (200, 206):
+        raise UserError(
+            f"{archive.url}: the server answered {status} {response.reason_phrase}; download the "
+            f"archive yourself and set {archive.setting}"
+        )
+    # 200: the whole file, also from a server that knows no ranges
+    start = 0
+    if status == 206:
+        start = have
+        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink(missing_ok=True)
+            raise _Interrupted("the server sent another range than asked for; from the start again")
+    length = response.headers.get("Content-Length")
+    if length is not None and start + int(length) != archive.bytes:
+        raise _wrong_length(archive, f"{start + int(length)} bytes", part)
+    return start
+
+
+def _copy(archive: Archive, response: httpx.Response, part: Path, start: int) -> None:
+    ticker = Ticker(f"{archive.name} bytes", archive.bytes, start)
+    with open(part, "ab" if start else "wb") as file:
+        for chunk in response.iter_raw(1 << 16):
+            start += len(chunk)
+            if start > archive.bytes:
+                raise _wrong_length(archive, f"more than {archive.bytes} bytes", part)
+            file.write(chunk)
+            ticker.tick(start)
+
+
+def _wrong_length(archive: Archive, got: str, part: Path) -> UserError:
+    part.unlink(missing_ok=True)
+    return UserError(
+        f"{archive.url}: the server has {got}, wanted {archive.bytes}; the file has changed or a "
+        f"proxy answers in its place: download it yourself and set {archive.setting}"
+    )
+
+
+def _verify(archive: Archive, part: Path) -> None:
+    with open(part, "rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
+    if got != archive.sha256:
+        part.unlink()
+        raise UserError(
+            f"{archive.url}: wrong checksum: got sha256 {got}, wanted {archive.sha256}; what came "
+            "was removed, run again, and if it stays so download the archive yourself and set "
+            f"{archive.setting}"
+        )
