@@ -1,0 +1,154 @@
+"""Training a recommender: a generator that reports; its caller logs, counts and stops.
+
+All randomness of an epoch is drawn from (seed, epoch), so that a training killed and resumed from
+its last finished epoch ends with the very weights of one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recinterpreter.checkpoint import Progress
+from recinterpreter.errors import UserError
+from recinterpreter.recommenders.sequence import SequentialRecommender
+from recinterpreter.recommenders.windows import Windows, training_rows
+from recinterpreter.settings import RecommenderTraining
+
+CHOICE = "ndcg@10"
+Validate = Callable[[SequentialRecommender], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where training stands: steps taken and epochs finished, the loss of the last step.
+
+    After an epoch (`metrics` is not empty) `loss` is its mean and the metrics are those of
+    validation; best_epoch is 0 before the first; seconds count from the start of the training.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    metrics: Mapping[str, float]
+    best_epoch: int
+    seconds: float
+
+
+def train(
+    model: SequentialRecommender,
+    windows: Windows,
+    validate: Validate,
+    settings: RecommenderTraining,
+    progress: Progress,
+) -> Iterator[Report]:
+    """Train with Adam until validation NDCG@10 has not risen for `patience` epochs.
+
+    Every transition of every training user is predicted once per epoch (`training_rows`). Going
+    on from kept progress, the reports of its epochs come first, so that a caller sees all of them.
+    When the generator is exhausted the model holds the weights of the best epoch, in eval mode.
+    Raises UserError when the loss is no longer a number.
+    """
+    torch.set_flush_denormal(True)  # late in a training they slow a CPU several times
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.l2, fused=True
+    )
+    best, reports = _resume(model, optimizer, progress)
+    yield from reports
+    started = time.monotonic() - (reports[-1].seconds if reports else 0.0)
+    while not _over(reports, settings):
+        epoch, step = len(reports), reports[-1].step if reports else 0
+        best_epoch = reports[-1].best_epoch if reports else 0
+        total, count = 0.0, 0
+        for loss, predicted in _epoch(model, optimizer, windows, settings, epoch):
+            step, total, count = step + 1, total + loss * predicted, count + predicted
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"the loss is {loss} at step {step} (epoch {epoch + 1}); wanted a number: "
+                    f"lower recommenders.learning_rate, it is {settings.learning_rate:g}"
+                )
+            yield Report(step, epoch, loss, {}, best_epoch, time.monotonic() - started)
+        model.eval()
+        metrics = dict(validate(model))
+        if not best_epoch or metrics[CHOICE] > reports[best_epoch - 1].metrics[CHOICE]:
+            best_epoch, best = epoch + 1, _copy(model)
+        seconds = time.monotonic() - started
+        reports.append(Report(step, epoch + 1, total / count, metrics, best_epoch, seconds))
+        progress.save({"reports": [asdict(r) for r in reports]}, _state(model, optimizer, best))
+        yield reports[-1]
+    model.load_state_dict(best)
+    model.eval()
+
+
+def _over(reports: list[Report], settings: RecommenderTraining) -> bool:
+    """Say whether all epochs are done, or the last `patience` of them were none the better."""
+    if not reports:
+        return False
+    last = reports[-1]
+    return last.epoch >= settings.epochs or last.epoch - last.best_epoch >= settings.patience
+
+
+def _epoch(
+    model: SequentialRecommender,
+    optimizer: torch.optim.Optimizer,
+    windows: Windows,
+    settings: RecommenderTraining,
+    epoch: int,
+) -> Iterator[tuple[float, int]]:
+    """Train on every transition once; yield each step's loss and how many it predicted."""
+    model.train()
+    device = model.item_table.weight.device
+    random = np.random.default_rng([settings.seed, epoch])
+    rows, n_targets = training_rows(windows, windows.items.shape[1], random)
+    for start in range(0, len(rows), settings.batch_size):
+        chosen = slice(start, start + settings.batch_size)
+        batch = windows.take(rows[chosen]).batch(device, n_targets[chosen])
+        torch.manual_seed(int(random.integers(2**63)))  # of dropout
+        loss = model.loss(batch)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        yield loss.item(), int(n_targets[chosen].sum())
+
+
+def _copy(model: SequentialRecommender) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _state(
+    model: SequentialRecommender, optimizer: torch.optim.Optimizer, best: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Name all tensors to go on from: now/..., best/..., adam/<number of parameter>/<moment>."""
+    state = {f"now/{name}": tensor for name, tensor in model.state_dict().items()}
+    state |= {f"best/{name}": tensor for name, tensor in best.items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        state |= {f"adam/{number}/{name}": tensor for name, tensor in moments.items()}
+    return state
+
+
+def _resume(
+    model: SequentialRecommender, optimizer: torch.optim.Optimizer, progress: Progress
+) -> tuple[dict[str, Tensor], list[Report]]:
+    """Put model and optimizer where the last finished epoch left them; return (best, reports)."""
+    kept = progress.load()
+    if kept is None:
+        return _copy(model), []
+    notes, tensors = kept
+    parts: dict[str, dict[str, Tensor]] = {"now": {}, "best": {}, "adam": {}}
+    for name, tensor in tensors.items():
+        part, rest = name.split("/", 1)
+        parts[part][rest] = tensor
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in parts["adam"].items():
+        number, moment = name.split("/")
+        moments.setdefault(int(number), {})[moment] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    model.load_state_dict(parts["now"])
+    return parts["best"], [Report(**report) for report in notes["reports"]]

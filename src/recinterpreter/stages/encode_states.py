@@ -1,0 +1,60 @@
+"""Write the hidden states of a trained recommender, before and after the last item of a history."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from recinterpreter import tables
+from recinterpreter.command import InputPath, OutputPath, command, content_digest
+from recinterpreter.device import pick
+from recinterpreter.recommenders import windows
+from recinterpreter.recommenders.models import load, trained_settings
+from recinterpreter.recommenders.states import encode_examples
+from recinterpreter.settings import States
+from recinterpreter.ticker import Ticker
+
+logger = logging.getLogger("recinterpreter")
+
+_ROW_GROUP_BYTES = 2**24
+
+
+def encode_states(
+    *,
+    settings: States,
+    config: InputPath,
+    weights: InputPath,
+    examples: InputPath,
+    states: OutputPath,
+) -> None:
+    """Encode the history of every example in a stream; the memory used is that of a row group."""
+    trained = trained_settings(config)
+    device = pick()
+    model = load(config, weights, device)
+    facts = tables.metadata(examples)
+    shape = [facts["history"], model.width]
+    about = {
+        "recommender": trained.recommender,
+        "seed": trained.seed,
+        "shape": shape,
+        "checkpoint": content_digest(weights),
+        "source": "recorded",
+        "n_items": facts["n_items"],
+    }
+    precision = np.dtype(settings.precision)
+    # by size, not by settings.batch_size, which must not change the file
+    group = max(1, _ROW_GROUP_BYTES // (2 * shape[0] * shape[1] * precision.itemsize))
+    total, done = tables.read(examples, tables.EXAMPLES, ["example_id"]).num_rows, 0
+    ticker = Ticker("examples", total)
+    schema = tables.states_schema(shape[0], shape[1], settings.precision)
+    with tables.Writer(states, schema, about) as writer:
+        for rows in tables.read_batches(examples, group):
+            part = windows.from_rows(rows, shape[0])
+            writer.write(encode_examples(model, part, settings.batch_size, precision))
+            done += len(part)
+            ticker.tick(done)
+
+
+if __name__ == "__main__":
+    command(encode_states)

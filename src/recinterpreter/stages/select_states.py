@@ -1,0 +1,105 @@
+"""Take the states of the evaluated examples, and make the controls shown in their place."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from recinterpreter import tables
+from recinterpreter.command import InputPath, OutputPaths, command
+from recinterpreter.data.evaluated import evaluated_examples
+from recinterpreter.errors import UserError
+from recinterpreter.interpretation.controls import (
+    MaskedMean,
+    StateRows,
+    another_user,
+    mean_state,
+    prompt_only,
+)
+from recinterpreter.settings import Control, StateSelection
+
+logger = logging.getLogger("recinterpreter")
+
+_ROWS_AT_A_TIME = 512
+
+
+def select_states(
+    *, settings: StateSelection, examples: InputPath, states: InputPath, selected: OutputPaths
+) -> None:
+    """Write STATES of the evaluated examples: as recorded, then once for every control."""
+    if len(selected) != 1 + len(settings.controls):
+        raise UserError(
+            f"--selected got {len(selected)} files; wanted {1 + len(settings.controls)}: "
+            f"recorded, {', '.join(settings.controls)}"
+        )
+    table = tables.read(examples, tables.EXAMPLES)
+    chosen = evaluated_examples(table, settings.sample, settings.seed)
+    ids, users = table["example_id"].to_numpy(), table["user_id"].to_numpy()
+    training = ids[table["split"].to_numpy(zero_copy_only=False) == "train"]
+    recorded, means = _read(states, chosen, training)
+    user_ids = users[np.searchsorted(ids, chosen)]
+    logger.info("%d evaluated examples of %d users", len(chosen), len(np.unique(user_ids)))
+
+    def control(name: Control) -> StateRows:
+        if name == "another_user":
+            return another_user(recorded, user_ids, settings.seed)
+        if name == "mean_state":
+            return mean_state(recorded, *means)
+        return prompt_only(recorded)
+
+    about = tables.metadata(states)
+    schema = tables.states_schema(*about["shape"], means[0].dtype.name)
+    _write(selected[0], recorded, schema, about)
+    for name, path in zip(settings.controls, selected[1:], strict=True):
+        _write(path, control(name), schema, {**about, "source": name})
+
+
+def _read(
+    states: Path, chosen: np.ndarray, training: np.ndarray
+) -> tuple[StateRows, tuple[np.ndarray, np.ndarray]]:
+    """Stream STATES once: the rows of the chosen ids, the means of before and after in training."""
+    positions, width = tables.metadata(states)["shape"]
+    means = MaskedMean(positions, width), MaskedMean(positions, width)
+    kept: list[tuple[np.ndarray, ...]] = []
+    for rows in tables.read_batches(states, _ROWS_AT_A_TIME):
+        example_ids = rows.column("example_id").to_numpy()
+        columns = [
+            tables.matrix(rows.column(name), positions)
+            for name in ("before", "after", "before_mask", "after_mask")
+        ]
+        before, after = columns[:2]
+        masks = [mark[..., 0] for mark in columns[2:]]
+        known = np.isin(example_ids, training)
+        for mean, part, mask in zip(means, (before, after), masks, strict=True):
+            mean.add(part[known], mask[known])
+        wanted = np.isin(example_ids, chosen)
+        if wanted.any():
+            kept.append(tuple(c[wanted] for c in (example_ids, before, after, *masks)))
+    found = [np.concatenate(parts) for parts in zip(*kept, strict=True)] if kept else []
+    if not found or not np.array_equal(found[0], chosen):
+        raise UserError(
+            f"{states} lacks states of evaluated examples: it is of other examples; "
+            "delete it and run again"
+        )
+    kind = found[1].dtype
+    return StateRows(*found), (means[0].value().astype(kind), means[1].value().astype(kind))
+
+
+def _write(path: Path, shown: StateRows, schema: pa.Schema, about: dict[str, Any]) -> None:
+    columns: dict[str, Any] = {
+        "example_id": shown.example_ids,
+        "before_mask": shown.before_mask,
+        "after_mask": shown.after_mask,
+    }
+    for name, part in (("before", shown.before), ("after", shown.after)):
+        nothing = pa.nulls(len(shown.example_ids), schema.field(name).type)
+        columns[name] = nothing if part is None else part.reshape(len(part), -1)
+    tables.write(path, columns, schema, about)
+
+
+if __name__ == "__main__":
+    command(select_states)
