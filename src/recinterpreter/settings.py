@@ -237,6 +237,13 @@ class EmbeddedLLM(Section):
         return self
 
 
+class Teaching(Section):
+    """What teach_language_model receives."""
+
+    domain: Domain
+    embedded: EmbeddedLLM
+
+
 class LLM(Section):
     """Which frozen language model reads the states."""
 
@@ -408,6 +415,10 @@ class Settings(Section):
                 "model": getattr(self.recommenders, recommender),
             }
         )
+
+    def teaching(self, dataset: str) -> Teaching:
+        """Settings of teach_language_model."""
+        return Teaching(domain=self.domain(dataset), embedded=self.llm.embedded)
 
     def selection(self) -> StateSelection:
         """Settings of select_states."""

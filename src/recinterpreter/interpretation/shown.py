@@ -1,0 +1,77 @@
+"""States as they are shown to the LLM: the rows of some examples, in memory, ready for batches.
+
+Shapes: N examples, L positions, D width, S slots of the task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from recinterpreter import tables
+from recinterpreter.errors import UserError
+from recinterpreter.settings import Task
+
+# Which columns of STATES stand in a task's slots, in order.
+SLOTS: dict[Task, tuple[str, ...]] = {"recovery": ("after",), "residual": ("before", "after")}
+
+
+@dataclass(frozen=True)
+class ShownStates:
+    """States of N examples: values (N, S, L, D) and mask (N, S, L); values None: nothing shown."""
+
+    example_ids: np.ndarray
+    values: np.ndarray | None
+    mask: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.example_ids)
+
+    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return (states, mask) of some rows as tensors, the slots flattened into the batch."""
+        assert self.values is not None
+        states = torch.from_numpy(self.values[rows]).float().flatten(0, 1)
+        return states, torch.from_numpy(self.mask[rows]).flatten(0, 1)
+
+
+def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> ShownStates:
+    """Read the states a task shows, of the wanted example ids (all where None), ids ascending.
+
+    The file is read in a stream, so only what is wanted is ever held in memory.
+    """
+    shape = tables.metadata(path).get("shape")
+    if not (isinstance(shape, list) and len(shape) == 2):
+        raise UserError(f"{path}: says nothing of its shape; wanted [positions, width]")
+    positions = int(shape[0])
+    ids, values, masks = [], [], []
+    nothing_shown = False
+    for batch in tables.read_batches(path):
+        found = batch["example_id"].to_numpy()
+        keep = np.flatnonzero(np.isin(found, wanted)) if wanted is not None else slice(None)
+        chosen = batch.take(pa.array(keep)) if wanted is not None else batch
+        if not chosen.num_rows:
+            continue
+        ids.append(chosen["example_id"].to_numpy())
+        masks.append(
+            np.stack(
+                [tables.matrix(chosen[f"{s}_mask"], positions)[..., 0] for s in SLOTS[task]], 1
+            )
+        )
+        if chosen[SLOTS[task][0]].null_count:
+            nothing_shown = True
+        else:
+            values.append(np.stack([tables.matrix(chosen[s], positions) for s in SLOTS[task]], 1))
+    if not ids:
+        raise UserError(f"{path}: holds none of the examples that are asked for")
+    order = np.argsort(np.concatenate(ids), kind="stable")
+    return ShownStates(
+        np.concatenate(ids)[order],
+        None if nothing_shown else np.concatenate(values)[order],
+        np.concatenate(masks)[order],
+    )

@@ -1,0 +1,61 @@
+"""The adapter: from a recommender's hidden state to soft tokens, the only part that is trained.
+
+Shapes: B examples, L positions of a state, D its width, K soft tokens, H the LLM's width.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from recinterpreter.errors import UserError
+
+# A linear adapter is an associative memory: below about 20 numbers per item (D * H / items) it
+# cannot keep the titles of a catalogue apart (measured with probes, with and without an LLM).
+WANTED_CAPACITY = 20.0
+
+
+def capacity(width: int, hidden_size: int, n_items: int) -> float:
+    """Return D * H / items, to be compared with WANTED_CAPACITY."""
+    return width * hidden_size / n_items
+
+
+class ConvLinearAdapter(nn.Module):
+    """The paper's adapter: a convolution L x 1 over positions, then one linear layer to H; K = 1.
+
+    States are first standardised per dimension with statistics of the training states, which
+    belong to the checkpoint (`fit_statistics`). Positions outside the mask weigh nothing.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, positions: int, width: int, hidden_size: int, scale: float) -> None:
+        """Start with all positions alike and soft tokens of about root mean square `scale`."""
+        super().__init__()
+        self.combine = nn.Parameter(torch.ones(positions))
+        self.project = nn.Linear(width, hidden_size)
+        nn.init.normal_(self.project.weight, std=scale / (positions * width) ** 0.5)
+        nn.init.zeros_(self.project.bias)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    @torch.no_grad()
+    def fit_statistics(self, states: Tensor, mask: Tensor) -> None:
+        """Take mean and standard deviation per dimension over the states (B, L, D) in the mask."""
+        held = states[mask].float()
+        self.mean.copy_(held.mean(0))
+        self.deviation.copy_(held.std(0).clamp_min(1e-6))
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Map states (B, L, D) with their mask (B, L) to soft tokens (B, K = 1, H)."""
+        if states.shape[1:] != (len(self.combine), len(self.mean)):
+            raise UserError(
+                f"states are {tuple(states.shape[1:])} (positions, width), the adapter was made "
+                f"for {(len(self.combine), len(self.mean))}; train it on states of this shape"
+            )
+        standard = (states.float() - self.mean) / self.deviation
+        weights = self.combine * mask
+        combined = torch.einsum("bl,bld->bd", weights, standard)
+        soft: Tensor = self.project(combined)
+        return soft[:, None]

@@ -1,0 +1,60 @@
+"""Answer one task for one recommender: every source of states, by one path."""
+
+from __future__ import annotations
+
+import logging
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import read_json, read_tensors
+from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
+from recinterpreter.errors import UserError
+from recinterpreter.interpretation.answering import answer_states, rebuild
+from recinterpreter.interpretation.shown import read_states
+from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.prompts import templates
+from recinterpreter.settings import Answering
+from recinterpreter.ticker import Ticker
+
+logger = logging.getLogger("recinterpreter")
+
+
+def answer(
+    *,
+    settings: Answering,
+    config: InputPath,
+    weights: InputPath,
+    selected: InputPaths,
+    llm: str,
+    answers: OutputPaths,
+) -> None:
+    """Ask the first phrasing of the task about every selected state; greedy decoding."""
+    if len(selected) != len(answers):
+        raise UserError(f"{len(selected)} tables of states for {len(answers)} of answers")
+    model = FrozenLanguageModel.load(llm, settings.revision)
+    adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
+    template = templates(settings.task, settings.domain)[0]
+    for source, target in zip(selected, answers, strict=True):
+        noted = tables.metadata(source)
+        states = read_states(source, settings.task)
+        ticker = Ticker(f"{noted['source']}: answer", len(states))
+        rows = []
+        for batch in answer_states(
+            adapter, model, template, states, settings.batch_size, settings.max_new_tokens
+        ):
+            rows += batch
+            ticker.tick(len(rows), finished=sum(row["finished"] for row in rows) / len(rows))
+        logger.info("%s, for instance: %s", noted["source"], rows[0]["text"])
+        metadata = {
+            "recommender": noted["recommender"],
+            "seed": noted["seed"],
+            "task": settings.task,
+            "adapter": settings.adapter,
+            "source": noted["source"],
+            "answer_prefix": template.prefix,
+            "answer_suffix": template.suffix,
+        }
+        tables.write_rows(target, rows, tables.ANSWERS, metadata)
+
+
+if __name__ == "__main__":
+    command(answer)

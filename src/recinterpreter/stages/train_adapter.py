@@ -1,0 +1,146 @@
+"""Train the adapter of one recommender for one task, through the frozen LLM."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import Progress, write_json, write_tensors
+from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.errors import UserError
+from recinterpreter.interpretation.shown import read_states
+from recinterpreter.interpretation.training import Asked, Report, steps_per_epoch, train
+from recinterpreter.language_model.adapter import WANTED_CAPACITY, ConvLinearAdapter, capacity
+from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.settings import AdapterTraining
+from recinterpreter.ticker import Ticker
+
+logger = logging.getLogger("recinterpreter")
+
+VALIDATED = 500  # validation examples asked after every epoch
+
+
+def train_adapter(
+    *,
+    settings: AdapterTraining,
+    examples: InputPath,
+    items: InputPath,
+    states: InputPath,
+    llm: str,
+    config: OutputPath,
+    weights: OutputPath,
+    steps: OutputPath,
+    progress: Progress,
+) -> None:
+    """Train on examples of the train split; the validation split is only watched."""
+    model = FrozenLanguageModel.load(llm, settings.revision)
+    catalogue = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
+    table = tables.read(examples, tables.EXAMPLES)
+    training = _asked(table, states, settings, _training_ids(table, settings))
+    validation = _asked(table, states, settings, _validation_ids(table, settings))
+    noted = tables.metadata(states)
+    positions, width = noted["shape"]
+    _warn_of_capacity(width, model.hidden_size, len(catalogue))
+
+    torch.manual_seed(settings.seed)
+    adapter = ConvLinearAdapter(positions, width, model.hidden_size, model.embedding_rms())
+    if settings.standardise:
+        adapter.fit_statistics(*training.states.batch(np.arange(len(training))))
+    adapter.to(model.device)
+    titles = ["", *catalogue]
+    total = settings.epochs * steps_per_epoch(settings, len(training))
+    reports = _follow(
+        train(adapter, model, titles, training, validation, settings, progress), total
+    )
+    tables.write_rows(steps, [row for report in reports for row in _rows(report)], tables.STEPS)
+    write_tensors(weights, adapter.state_dict())
+    write_json(
+        config,
+        {
+            "settings": json.loads(settings.as_json()),
+            "recommender": noted["recommender"],
+            "shape": noted["shape"],
+            "hidden_size": model.hidden_size,
+            "checkpoint": noted["checkpoint"],
+            "validation": reports[-1].validation,
+        },
+    )
+    progress.clear()
+
+
+def _asked(
+    examples: pa.Table, states: Path, settings: AdapterTraining, wanted: np.ndarray
+) -> Asked:
+    shown = read_states(states, settings.task, wanted)
+    rows = examples.take(pa.array(np.searchsorted(examples["example_id"], shown.example_ids)))
+    histories = rows["history"].to_pylist()
+    return Asked(shown, [h if settings.task == "recovery" else h[-1:] for h in histories])
+
+
+def _training_ids(examples: pa.Table, settings: AdapterTraining) -> np.ndarray:
+    """Ids of as many training examples as all epochs need; no other state is held in memory."""
+    ids = _ids(examples, "train")
+    most = settings.examples_per_epoch and settings.examples_per_epoch * settings.epochs
+    return np.sort(np.random.default_rng(settings.seed).permutation(ids)[:most])
+
+
+def _validation_ids(examples: pa.Table, settings: AdapterTraining) -> np.ndarray:
+    ids = _ids(examples, "validation")
+    return np.sort(np.random.default_rng(settings.seed).permutation(ids)[:VALIDATED])
+
+
+def _ids(examples: pa.Table, split: str) -> np.ndarray:
+    ids: np.ndarray = examples["example_id"].to_numpy()
+    chosen: np.ndarray = ids[examples["split"].to_numpy(zero_copy_only=False) == split]
+    if not len(chosen):
+        raise UserError(f"no {split} example; wanted some: give more users or another split")
+    return chosen
+
+
+def _warn_of_capacity(width: int, hidden_size: int, n_items: int) -> None:
+    found = capacity(width, hidden_size, n_items)
+    if found < WANTED_CAPACITY:
+        logger.warning(
+            "state width %d x LLM width %d / %d items = %.1f; below %.0f a linear adapter cannot "
+            "keep the titles apart: raise recommenders.embedding_size or take a wider LLM",
+            *(width, hidden_size, n_items, found, WANTED_CAPACITY),
+        )
+
+
+def _follow(reports: Iterator[Report], total: int) -> list[Report]:
+    """Run a training to its end with one progress line; return the reports of its epochs."""
+    finished: list[Report] = []
+    ticker = None
+    for report in reports:
+        if report.validation is not None:
+            finished.append(report)
+            continue
+        # made at the first step taken here: steps of an earlier run must not count in the rate
+        ticker = ticker or Ticker("step", total, report.step - 1)
+        known = {"validation": finished[-1].validation or 0.0} if finished else {}
+        ticker.tick(report.step, loss=report.loss, accuracy=report.accuracy, **known)
+    logger.info("validation accuracy %.3f after %d epochs", finished[-1].validation, len(finished))
+    return finished
+
+
+def _rows(report: Report) -> list[dict[str, Any]]:
+    """Spread the report of an epoch over rows of STEPS."""
+    place = {"step": report.step, "epoch": report.epoch, "seconds": report.seconds}
+    values = {
+        "loss": report.loss,
+        "accuracy": report.accuracy,
+        "validation accuracy": report.validation,
+    }
+    return [{**place, "metric": metric, "value": value} for metric, value in values.items()]
+
+
+if __name__ == "__main__":
+    command(train_adapter)
