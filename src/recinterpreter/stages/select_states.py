@@ -52,7 +52,8 @@ def select_states(
         return prompt_only(recorded)
 
     about = tables.metadata(states)
-    schema = tables.states_schema(*about["shape"], means[0].dtype.name)
+    positions, width = about["shape"]
+    schema = tables.states_schema(positions, width, means[0].dtype.name)
     _write(selected[0], recorded, schema, about)
     for name, path in zip(settings.controls, selected[1:], strict=True):
         _write(path, control(name), schema, {**about, "source": name})
@@ -96,9 +97,19 @@ def _write(path: Path, shown: StateRows, schema: pa.Schema, about: dict[str, Any
         "after_mask": shown.after_mask,
     }
     for name, part in (("before", shown.before), ("after", shown.after)):
-        nothing = pa.nulls(len(shown.example_ids), schema.field(name).type)
-        columns[name] = nothing if part is None else part.reshape(len(part), -1)
+        kind = schema.field(name).type
+        columns[name] = (
+            _nulls(len(shown.example_ids), kind) if part is None else part.reshape(len(part), -1)
+        )
     tables.write(path, columns, schema, about)
+
+
+def _nulls(n: int, kind: pa.FixedSizeListType) -> pa.Array:
+    # pa.nulls would put nulls into the elements too, which no column of STATES may have
+    filling = np.zeros(n * kind.list_size, kind.value_type.to_pandas_dtype())
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(filling), type=kind, mask=pa.array(np.ones(n, bool))
+    )
 
 
 if __name__ == "__main__":
