@@ -1,0 +1,86 @@
+# RecInterpreter: from raw events to a page that shows what a frozen LLM reads in the hidden states
+# of sequential recommenders. This file is the table of contents: settings, rules, targets.
+
+import os
+import sys
+from pathlib import Path
+
+# Jobs run `python -m recinterpreter.stages.<rule>`: they shall find the interpreter and the
+# sources of this very checkout, whether or not its environment is activated.
+SOURCES = f"{workflow.basedir}/src"
+sys.path.insert(0, SOURCES)
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCES, os.getenv("PYTHONPATH")]))
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/recommend.smk"
+include: "rules/encode.smk"
+include: "rules/language_model.smk"
+include: "rules/adapt.smk"
+include: "rules/interpret.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+# The page, and every data set's tables tested. Below, one target for each stage.
+rule all:
+    default_target: True
+    input:
+        rules.write_report.output,
+        every(rules.test_artefacts.output),
+    localrule: True
+
+
+rule recommenders:
+    input:
+        every(RANKINGS),
+    localrule: True
+
+
+rule states:
+    input:
+        every(rules.select_states.output),
+    localrule: True
+
+
+rule language_model:
+    input:
+        every(rules.check_language_model.output),
+    localrule: True
+
+
+rule adapters:
+    input:
+        every(rules.train_adapter.output),
+    localrule: True
+
+
+rule answers:
+    input:
+        every(rules.answer.output),
+    localrule: True
+
+
+rule scores:
+    input:
+        every(rules.compute_scores.output),
+    localrule: True
+
+
+rule report:
+    input:
+        rules.write_report.output,
+    localrule: True
+
+
+onsuccess:
+    print(closing_words(Path("results"), SETTINGS.datasets), file=sys.stderr)
+
+
+onerror:
+    print(failure_words(Path("results")), file=sys.stderr)

@@ -1,0 +1,37 @@
+# One adapter for each recommender, seed, task and kind, trained through the frozen LLM.
+
+
+rule train_adapter:
+    input:
+        examples="results/{dataset}/examples.parquet",
+        items_table="results/{dataset}/items.parquet",
+        states="results/{dataset}/states/{recommender}/seed{seed}.parquet",
+        llm=language_model_inputs,
+    output:
+        config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
+        weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
+        steps="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/steps.parquet",
+    log:
+        "results/logs/{dataset}/train_adapter/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        settings=lambda w: SETTINGS.adapter_training(w.dataset, w.task, w.adapter, w.seed).as_json(),
+        llm=language_model_name,
+        code=code_digest("train_adapter"),
+    shell:
+        "python -m recinterpreter.stages.train_adapter"
+        " --settings {params.settings:q}"
+        " --examples {input.examples}"
+        " --items {input.items_table}"
+        " --states {input.states}"
+        " --llm {params.llm:q}"
+        " --config {output.config}"
+        " --weights {output.weights}"
+        " --steps {output.steps}"
+        " --work results/.work"
+        " --code {params.code}"
+        " --log {log}"

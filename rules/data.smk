@@ -1,0 +1,152 @@
+# Events of three sources become the same tables: users, items, interactions, then examples.
+
+
+rule ingest_demo:
+    output:
+        users="results/demo/users.parquet",
+        items_table="results/demo/items.parquet",
+        interactions="results/demo/interactions.parquet",
+        preferences="results/demo/preferences.parquet",
+        truth="results/demo/truth.json",
+    log:
+        "results/logs/demo/ingest_demo/demo.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        settings=SETTINGS.ingest("demo").as_json(),
+        code=code_digest("ingest_demo"),
+    shell:
+        "python -m recinterpreter.stages.ingest_demo"
+        " --settings {params.settings:q}"
+        " --users {output.users}"
+        " --items {output.items_table}"
+        " --interactions {output.interactions}"
+        " --preferences {output.preferences}"
+        " --truth {output.truth}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule download_ml_100k:
+    output:
+        archive="results/ml-100k/raw/ml-100k.zip",
+    log:
+        "results/logs/ml-100k/download_ml_100k/ml-100k.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        code=code_digest("download_ml_100k"),
+    shell:
+        "python -m recinterpreter.stages.download_ml_100k"
+        " --archive {output.archive}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+# Both files of the folder are inputs, so that their content counts; the stage takes the folder.
+ML_100K = SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive
+
+
+rule ingest_ml_100k:
+    input:
+        files=movielens_files(ML_100K),
+    output:
+        users="results/ml-100k/users.parquet",
+        items_table="results/ml-100k/items.parquet",
+        interactions="results/ml-100k/interactions.parquet",
+    log:
+        "results/logs/ml-100k/ingest_ml_100k/ml-100k.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        settings=SETTINGS.ingest("ml-100k").as_json(),
+        source=ML_100K,
+        code=code_digest("ingest_ml_100k"),
+    shell:
+        "python -m recinterpreter.stages.ingest_ml_100k"
+        " --settings {params.settings:q}"
+        " --source {params.source:q}"
+        " --users {output.users}"
+        " --items {output.items_table}"
+        " --interactions {output.interactions}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+if "events" in SETTINGS.data.sources:
+
+    rule ingest_events:
+        input:
+            events_table=SETTINGS.data.events.events,
+            items_table=SETTINGS.data.events.items,
+        output:
+            users=f"results/{SETTINGS.data.events.name}/users.parquet",
+            items_table=f"results/{SETTINGS.data.events.name}/items.parquet",
+            interactions=f"results/{SETTINGS.data.events.name}/interactions.parquet",
+        log:
+            f"results/logs/{SETTINGS.data.events.name}/ingest_events/events.log",
+        conda:
+            "../envs/python.yaml"
+        threads: 1
+        params:
+            settings=SETTINGS.ingest("events").as_json(),
+            code=code_digest("ingest_events"),
+        shell:
+            "python -m recinterpreter.stages.ingest_events"
+            " --settings {params.settings:q}"
+            " --events-table {input.events_table:q}"
+            " --items-table {input.items_table:q}"
+            " --users {output.users}"
+            " --items {output.items_table}"
+            " --interactions {output.interactions}"
+            " --code {params.code}"
+            " --log {log}"
+
+
+rule split_examples:
+    input:
+        interactions="results/{dataset}/interactions.parquet",
+    output:
+        examples="results/{dataset}/examples.parquet",
+    log:
+        "results/logs/{dataset}/split_examples/{dataset}.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        settings=SETTINGS.split.as_json(),
+        code=code_digest("split_examples"),
+    shell:
+        "python -m recinterpreter.stages.split_examples"
+        " --settings {params.settings:q}"
+        " --interactions {input.interactions}"
+        " --examples {output.examples}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule audit_data:
+    input:
+        interactions="results/{dataset}/interactions.parquet",
+        items_table="results/{dataset}/items.parquet",
+        examples="results/{dataset}/examples.parquet",
+    output:
+        audit="results/{dataset}/audit.parquet",
+    log:
+        "results/logs/{dataset}/audit_data/{dataset}.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        code=code_digest("audit_data"),
+    shell:
+        "python -m recinterpreter.stages.audit_data"
+        " --interactions {input.interactions}"
+        " --items {input.items_table}"
+        " --examples {input.examples}"
+        " --audit {output.audit}"
+        " --code {params.code}"
+        " --log {log}"

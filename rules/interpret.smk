@@ -1,0 +1,35 @@
+# The LLM answers over the recorded states and over every control, one job for all sources.
+
+
+rule answer:
+    input:
+        config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
+        weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
+        selected=rules.select_states.output.selected,
+        llm=language_model_inputs,
+    output:
+        answers=expand(
+            "results/{{dataset}}/{{llm}}/answers/{{recommender}}/{{task}}/{{adapter}}/seed{{seed}}.{source}.parquet",
+            source=SETTINGS.sources,
+        ),
+    log:
+        "results/logs/{dataset}/answer/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        settings=lambda w: SETTINGS.answering(w.dataset, w.task, w.adapter).as_json(),
+        llm=language_model_name,
+        code=code_digest("answer"),
+    shell:
+        "python -m recinterpreter.stages.answer"
+        " --settings {params.settings:q}"
+        " --config {input.config}"
+        " --weights {input.weights}"
+        " --selected {input.selected}"
+        " --llm {params.llm:q}"
+        " --answers {output.answers}"
+        " --code {params.code}"
+        " --log {log}"

@@ -1,0 +1,80 @@
+# The frozen LLM: made from the catalogue alone, or brought along, then checked for spelling.
+
+
+rule teach_language_model:
+    input:
+        # the catalogue and nothing else: no user's history can leak into what reads the states
+        items_table="results/{dataset}/items.parquet",
+    output:
+        model_config="results/{dataset}/embedded/model/config.json",
+        weights="results/{dataset}/embedded/model/model.safetensors",
+        tokenizer="results/{dataset}/embedded/model/tokenizer.json",
+        tokenizer_config="results/{dataset}/embedded/model/tokenizer_config.json",
+        steps="results/{dataset}/embedded/steps.parquet",
+    log:
+        "results/logs/{dataset}/teach_language_model/{dataset}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        settings=lambda w: SETTINGS.teaching(w.dataset).as_json(),
+        code=code_digest("teach_language_model"),
+    shell:
+        "python -m recinterpreter.stages.teach_language_model"
+        " --settings {params.settings:q}"
+        " --items {input.items_table}"
+        " --model-config {output.model_config}"
+        " --weights {output.weights}"
+        " --tokenizer {output.tokenizer}"
+        " --tokenizer-config {output.tokenizer_config}"
+        " --steps {output.steps}"
+        " --work results/.work"
+        " --code {params.code}"
+        " --log {log}"
+
+
+def language_model_inputs(wildcards):
+    """Files whose content is the LLM's; none for a Hugging Face id, which its revision pins."""
+    if SETTINGS.llm.source == "embedded":
+        taught = rules.teach_language_model.output
+        return [
+            taught.model_config,
+            taught.weights,
+            taught.tokenizer,
+            taught.tokenizer_config,
+        ]
+    return language_model_files(SETTINGS.llm.source) if is_folder(SETTINGS.llm.source) else []
+
+
+def language_model_name(wildcards):
+    """What stages load the LLM by: a folder or a Hugging Face id."""
+    if SETTINGS.llm.source == "embedded":
+        return f"results/{wildcards.dataset}/embedded/model"
+    return SETTINGS.llm.source
+
+
+rule check_language_model:
+    input:
+        items_table="results/{dataset}/items.parquet",
+        llm=language_model_inputs,
+    output:
+        titles="results/{dataset}/{llm}/titles.parquet",
+        facts="results/{dataset}/{llm}/llm.json",
+    log:
+        "results/logs/{dataset}/check_language_model/{llm}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    params:
+        llm=language_model_name,
+        code=code_digest("check_language_model"),
+    shell:
+        "python -m recinterpreter.stages.check_language_model"
+        " --items {input.items_table}"
+        " --llm {params.llm:q}"
+        " --titles {output.titles}"
+        " --facts {output.facts}"
+        " --code {params.code}"
+        " --log {log}"

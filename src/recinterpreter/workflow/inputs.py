@@ -1,0 +1,75 @@
+"""Files of the user's own that jobs read: found, listed and missed before any job starts.
+
+Only paths are looked at here, never content; the stages read and check that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recinterpreter.errors import UserError
+
+if TYPE_CHECKING:
+    from recinterpreter.settings import LLM, Settings
+
+_MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
+
+
+def movielens_files(path: str) -> list[str]:
+    """List what is read below `data.ml-100k.path`: two files of a folder, or the zip."""
+    source = Path(path)
+    if not source.is_dir():
+        return [path]
+    inner = source / "ml-100k"
+    folder = inner if inner.is_dir() and not (source / "u.data").exists() else source
+    return [str(folder / name) for name in ("u.data", "u.item")]
+
+
+def is_folder(source: str) -> bool:
+    """Say whether `llm.source` is a folder: it begins with a point, a slash or a tilde."""
+    return source.startswith((".", "/", "~"))
+
+
+def language_model_files(folder: str) -> list[str]:
+    """List the files of a local LLM: configuration, weights and tokenizer, sorted."""
+    found = {str(file) for kind in _MODEL_FILES for file in Path(folder).glob(kind)}
+    return sorted(found)
+
+
+def insist_on_files(settings: Settings) -> None:
+    """Raise UserError with every file that the settings name and that is not there."""
+    missing = []
+    data = settings.data
+    if "ml-100k" in data.sources and data.ml_100k.path is not None:
+        for file in movielens_files(data.ml_100k.path):
+            if not Path(file).is_file():
+                missing.append(
+                    f"data.ml-100k.path: {file}: no such file; wanted a folder with u.data and "
+                    "u.item, or the zip, or null to download it"
+                )
+    if "events" in data.sources:
+        for key, table in (("events", data.events.events), ("items", data.events.items)):
+            if not Path(str(table)).is_file():
+                missing.append(
+                    f"data.events.{key}: {table}: no such file; wanted a CSV or Parquet table"
+                )
+    missing += _missing_from_model(settings.llm)
+    if missing:
+        raise UserError(
+            "the configuration names files that are not there (paths are relative to the folder "
+            "Snakemake works in):\n  " + "\n  ".join(missing)
+        )
+
+
+def _missing_from_model(llm: LLM) -> list[str]:
+    folder = Path(llm.source).expanduser()
+    if not is_folder(llm.source):
+        return []
+    if not folder.is_dir():
+        return [f"llm.source: {llm.source}: no such folder; wanted one with a transformers model"]
+    wanted = ("config.json", "*.safetensors", "tokenizer*")
+    absent = [kind for kind in wanted if not any(folder.glob(kind))]
+    if not absent:
+        return []
+    return [f"llm.source: {llm.source}: this folder has no {' and no '.join(absent)}"]
