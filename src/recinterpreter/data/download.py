@@ -106,7 +106,7 @@ def _start(archive: Archive, response: httpx.Response, part: Path, have: int) ->
 def _copy(archive: Archive, response: httpx.Response, part: Path, start: int) -> None:
     ticker = Ticker(f"{archive.name} bytes", archive.bytes, start)
     with open(part, "ab" if start else "wb") as file:
-        for chunk in response.iter_raw(1 << 16):
+        for chunk in response.iter_raw():  # unbuffered: what has come is kept
             start += len(chunk)
             if start > archive.bytes:
                 raise _wrong_length(archive, f"more than {archive.bytes} bytes", part)

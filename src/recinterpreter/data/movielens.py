@@ -46,9 +46,9 @@ def _content(source: Path, name: str) -> bytes:
             for member in archive.namelist():
                 if member in (name, f"{_INNER}/{name}"):
                     return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise UserError(
-            f"{source}: a truncated or damaged zip ({error}); wanted ml-100k.zip whole, "
+            f"{source}: a truncated, damaged or encrypted zip ({error}); wanted ml-100k.zip whole, "
             "delete it and download it again"
         ) from error
     raise UserError(f"{source}: the zip holds no {name}; wanted the official ml-100k.zip")
@@ -74,7 +74,7 @@ def _parse_events(content: bytes, where: str, known: np.ndarray) -> pl.DataFrame
                 "mend or remove the line"
             )
         for column, field in enumerate(fields):
-            if not (field.isascii() and field.isdigit()):
+            if not _is_whole(field):
                 raise UserError(
                     f"{where}, line {number}: {_EVENT_FIELDS[column]} is {field!r}, wanted a "
                     "whole number; mend or remove the line"
@@ -110,13 +110,18 @@ def _parse_items(content: bytes, where: str) -> list[tuple[str, str]]:
                 f"{_ITEM_FIELDS} separated by '|' (id, title, dates, address, 19 genres); "
                 "mend the line"
             )
-        if not (fields[0].isascii() and fields[0].isdigit()):
+        if not _is_whole(fields[0]):
             raise UserError(
                 f"{where}, line {number}: item id is {fields[0]!r}, wanted a whole number; "
                 "mend the line"
             )
         rows.append((str(int(fields[0])), fields[1]))
     return rows
+
+
+def _is_whole(field: str) -> bool:
+    # 18 digits are sure to fit 64 bits
+    return field.isascii() and field.isdigit() and len(field) <= 18
 
 
 def _utf8_mark(content: bytes) -> re.Match[bytes] | None:

@@ -1,0 +1,221 @@
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recinterpreter import tables
+from recinterpreter.data.events import read_events, read_items
+from recinterpreter.errors import UserError
+from recinterpreter.settings import Columns, EventsSource, Ingest, Titles
+from recinterpreter.stages.ingest_events import ingest_events
+
+COLUMNS = Columns(user="who", item="what", time="when", title="name", rating=None)
+RATED = Columns(user="who", item="what", time="when", title="name", rating="stars")
+EVENTS = {
+    "who": ["ann", "bob", "cid", "ann"],
+    "what": ["x", "y", "x", "y"],
+    "when": [10, 20, 30, 40],
+    "stars": [5.0, 3.0, 4.0, 1.0],
+}
+ITEMS = {"what": ["x", "y"], "name": ["The X", 'Y, "Z" & more']}
+
+
+def save(path: Path, columns: dict[str, list[object]]) -> Path:
+    frame = pl.DataFrame(columns, strict=False)
+    if path.suffix == ".csv":
+        frame.write_csv(path)
+    else:
+        frame.write_parquet(path)
+    return path
+
+
+def events(path: Path, **changed: object) -> Path:
+    return save(path, {**EVENTS, **changed})
+
+
+@pytest.fixture(params=["t.csv", "t.parquet"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / request.param
+
+
+def test_both_formats_read_the_same(path: Path) -> None:
+    read = read_events(events(path), COLUMNS, None)
+    assert read.columns == ["user", "item", "time"]
+    assert read.rows() == [("ann", "x", 10), ("bob", "y", 20), ("cid", "x", 30), ("ann", "y", 40)]
+    rated = read_events(path, RATED, 2.0)
+    assert rated["rating"].to_list() == [5.0, 3.0, 4.0, 1.0]
+    items = read_items(save(path, ITEMS), COLUMNS)
+    assert items == [("x", "The X"), ("y", 'Y, "Z" & more')]
+
+
+def test_whole_number_ids(path: Path) -> None:
+    read = read_events(events(path, who=[1, 2, 3, 1], what=[7, 8, 7, 8]), COLUMNS, None)
+    assert read["user"].to_list() == ["1", "2", "3", "1"]
+    assert read["item"].to_list() == ["7", "8", "7", "8"]
+
+
+def test_whole_floats_are_ids_others_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    read = read_events(events(path, what=[7.0, 8.0, 7.0, 8.0]), COLUMNS, None)
+    assert read["item"].to_list() == ["7", "8", "7", "8"]
+    with pytest.raises(UserError, match=r"row 2: column 'what' is 8.5"):
+        read_events(events(path, what=[7.0, 8.5, 7.0, 8.0]), COLUMNS, None)
+    with pytest.raises(UserError, match=r"column 'what' is Boolean; wanted ids"):
+        read_events(events(path, what=[True, False, True, True]), COLUMNS, None)
+
+
+NOON = 1_717_156_800  # 2024-05-31T12:00:00Z, by `date -u -d @1717156800`
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-05-31T12:00:00Z",
+        "2024-05-31 12:00:00",
+        "2024-05-31T14:00:00+02:00",
+        "2024-05-31T12:00:00.900",
+        str(NOON),
+        f"{NOON}.9",
+    ],
+)
+def test_times_as_text(path: Path, text: str) -> None:
+    read = read_events(events(path, when=[text] * 4), COLUMNS, None)
+    assert read["time"].to_list() == [NOON] * 4
+
+
+def test_times_as_parquet_has_them(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    moments = [
+        datetime(2024, 5, 31, 12),
+        datetime(2024, 5, 31, 12, tzinfo=UTC),
+        datetime(2024, 5, 31, 14, tzinfo=timezone(timedelta(hours=2))),
+    ]
+    for moment in moments:
+        column = pl.Series([moment] * 4)
+        if moment.tzinfo is not None and moment.utcoffset():
+            column = column.dt.convert_time_zone("Europe/Paris")  # +02:00 in May
+        read = read_events(events(path, when=column), COLUMNS, None)
+        assert read["time"].to_list() == [NOON] * 4
+    days = read_events(events(path, when=[date(2024, 5, 31)] * 4), COLUMNS, None)
+    assert days["time"].to_list() == [NOON - 12 * 3600] * 4
+    floats = read_events(events(path, when=[NOON + 0.7] * 4), COLUMNS, None)
+    assert floats["time"].to_list() == [NOON] * 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"when": ["2024-05-31", "soon", "2024-05-31", "never"]}, r"row 2: .*'soon'.*2 such rows"),
+        ({"when": ["1", "2", "2024-05-31", "4"]}, r"row 3: column 'when' is '2024-05-31'"),
+        ({"when": ["1", "2", "NaN", "4"]}, "row 3: column 'when' is 'NaN'"),
+        ({"when": [1, 2, None, 4]}, "row 3: column 'when' is None"),
+        ({"when": [1, 2, 3, 1_717_156_800_000]}, "row 4: .*milliseconds"),
+        ({"who": ["ann", None, "bob", "cid"]}, "row 2: column 'who' is None"),
+        ({"what": ["x", "y", "NaN", "x"]}, "row 3: column 'what' is 'NaN'"),
+    ],
+)
+def test_a_bad_event_is_named_by_its_row(
+    path: Path, changed: dict[str, list[object]], complaint: str
+) -> None:
+    with pytest.raises(UserError, match=complaint) as caught:
+        read_events(events(path, **changed), COLUMNS, None)
+    assert str(path) in str(caught.value)
+
+
+def test_a_bad_rating(path: Path) -> None:
+    with pytest.raises(UserError, match="row 2: column 'stars' is None"):
+        read_events(events(path, stars=[5.0, None, 4.0, 1.0]), RATED, 3.0)
+    with pytest.raises(UserError, match=r"min_rating is 3, but data.events.columns.rating is null"):
+        read_events(path, COLUMNS, 3.0)
+    # not read where nothing is filtered by it
+    assert len(read_events(path, RATED, None)) == 4
+
+
+def test_a_missing_column_is_named_with_what_is_there(path: Path) -> None:
+    save(path, {"who": ["a"], "item_id": ["x"], "when": [1]})
+    with pytest.raises(UserError, match="no column 'what'; it has 'who', 'item_id', 'when'"):
+        read_events(path, COLUMNS, None)
+
+
+def test_empty_tables(path: Path) -> None:
+    save(path, {name: [] for name in EVENTS})
+    with pytest.raises(UserError, match=r"the table (is empty|has no row)"):
+        read_events(path, COLUMNS, None)
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    with pytest.raises(UserError, match="the table is empty"):
+        read_items(empty, COLUMNS)
+    latin = tmp_path / "latin.csv"
+    latin.write_bytes("what,name\nx,Café\n".encode("latin-1"))
+    with pytest.raises(UserError, match="wanted UTF-8 text"):
+        read_items(latin, COLUMNS)
+    ragged = tmp_path / "ragged.csv"
+    ragged.write_text("what,name\nx,One,more,still\n")
+    with pytest.raises(UserError, match="cannot be read as CSV"):
+        read_items(ragged, COLUMNS)
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and no more")
+    with pytest.raises(UserError, match="not a readable Parquet file"):
+        read_items(broken, COLUMNS)
+    sheet = tmp_path / "t.xlsx"
+    sheet.write_text("x")
+    with pytest.raises(UserError, match=r"of type '.xlsx'; wanted .csv or .parquet"):
+        read_items(sheet, COLUMNS)
+    with pytest.raises(UserError, match="no such file"):
+        read_items(tmp_path / "absent.csv", COLUMNS)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "excel.csv"
+    path.write_text("what,name\nx,Café\n", "utf-8-sig")
+    assert read_items(path, COLUMNS) == [("x", "Café")]
+
+
+def stage(tmp_path: Path, events_table: Path, items_table: Path, **changed: object) -> Path:
+    settings = Ingest(
+        min_rating=None,
+        titles=Titles(style="raw", allow_markup=False),
+        source=EventsSource(
+            name="mine",
+            domain="items",
+            events=str(events_table),
+            items=str(items_table),
+            columns=COLUMNS,
+        ),
+    )
+    out = tmp_path / "out"
+    ingest_events(
+        settings=settings,
+        events_table=events_table,
+        items_table=items_table,
+        users=out / "users.parquet",
+        items=out / "items.parquet",
+        interactions=out / "interactions.parquet",
+    )
+    return out
+
+
+def test_the_stage(tmp_path: Path) -> None:
+    out = stage(tmp_path, events(tmp_path / "e.csv"), save(tmp_path / "i.parquet", ITEMS))
+    rows = tables.read(out / "interactions.parquet", tables.INTERACTIONS)
+    assert rows["user_id"].to_pylist() == [1, 1, 2, 3]
+    assert rows["item_id"].to_pylist() == [1, 2, 2, 1]
+    assert tables.read(out / "items.parquet", tables.ITEMS)["title"].to_pylist() == ITEMS["name"]
+
+
+def test_the_stage_refuses_unknown_items_lone_users_and_bad_titles(tmp_path: Path) -> None:
+    items = save(tmp_path / "i.csv", ITEMS)
+    with pytest.raises(UserError, match=r"2 events name items .* does not hold: 'w', 'v'"):
+        stage(tmp_path, events(tmp_path / "e.csv", what=["x", "w", "v", "y"]), items)
+    with pytest.raises(UserError, match=r"got 1 user\(s\) in 4 events; wanted at least 3"):
+        stage(tmp_path, events(tmp_path / "e.csv", who=["ann"] * 4), items)
+    for title, complaint in [(None, "is empty"), ("a\nb", "U\\+000A"), ("<SeqH>", "SeqH")]:
+        bad = save(tmp_path / "bad.csv", {"what": ["x", "y"], "name": ["ok", title]})
+        with pytest.raises(UserError, match=complaint) as caught:
+            stage(tmp_path, events(tmp_path / "e.csv"), bad)
+        assert "item 'y'" in str(caught.value)
+    assert not (tmp_path / "out").exists()
