@@ -1,0 +1,151 @@
+"""All that the page says of one data set, read from its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import read_json
+from recinterpreter.report.cases import Case, read_cases
+from recinterpreter.report.figures import controls_plot, recovery_plot
+from recinterpreter.report.runs import Journal, read_journal
+from recinterpreter.report.scores import RECORDED, Run, Scores, label_of
+from recinterpreter.settings import Settings
+
+CAPACITY_NEEDED = 20
+"""State width x LLM width per item that a linear adapter needs to name one item (measured)."""
+
+_UNSPELLED_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What a linear adapter can tell apart: state width x LLM width / items."""
+
+    recommender: str
+    width: int
+    ratio: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is above what naming one item needs."""
+        return self.ratio >= CAPACITY_NEEDED
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    """What the template shows of one data set."""
+
+    name: str
+    audit: dict[str, dict[str, Any]]
+    scores: Scores
+    runs: list[Run]
+    ranked: list[Run]
+    tasks: list[str]
+    figures: dict[str, Markup]
+    cases: list[Case]
+    llm: dict[str, Any]
+    unspelled: list[dict[str, Any]]
+    capacities: list[Capacity]
+    truth: dict[str, Any]
+    journal: Journal
+
+
+def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
+    """Read the tables of one data set; UserError names the one that is missing or broken."""
+    folder = results / name
+    llm = folder / settings.llm.slug
+    scores = Scores(llm / "scores.parquet")
+    runs = _runs(settings)
+    items = tables.read(folder / "items.parquet", tables.ITEMS, ["item_id", "title"]).to_pylist()
+    titles = {row["item_id"]: row["title"] for row in items}
+    facts = read_json(llm / "llm.json")
+    spelled = tables.read(llm / "titles.parquet", tables.TITLES).to_pylist()
+    truth = folder / "truth.json"
+    return DatasetView(
+        name=name,
+        audit={
+            row["check"]: row
+            for row in tables.read(folder / "audit.parquet", tables.AUDIT).to_pylist()
+        },
+        scores=scores,
+        runs=runs,
+        ranked=_ranked(settings),
+        tasks=list(settings.adapter.tasks),
+        figures=_figures(scores, runs, settings),
+        cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
+        llm=facts,
+        unspelled=[row for row in spelled if not row["spells"]][:_UNSPELLED_SHOWN],
+        capacities=_capacities(folder, facts["hidden_size"], len(titles), settings),
+        truth=read_json(truth) if truth.is_file() else {},
+        journal=read_journal(results, name),
+    )
+
+
+def _runs(settings: Settings) -> list[Run]:
+    """All adapters of the configuration, labelled as shortly as tells them apart."""
+    recommenders = settings.recommenders
+    runs = [
+        Run(recommender, seed, adapter)
+        for recommender, seed, adapter in product(
+            recommenders.names, recommenders.seeds, settings.adapter.kinds
+        )
+    ]
+    return [replace(run, label=label_of(run, runs)) for run in runs]
+
+
+def _ranked(settings: Settings) -> list[Run]:
+    """All rankings: trained recommenders, then the baselines."""
+    recommenders = settings.recommenders
+    runs = [Run(*run) for run in product(recommenders.names, recommenders.seeds)]
+    baselines = [Run(name) for name in recommenders.baselines]
+    return [replace(run, label=label_of(run, runs)) for run in runs] + [
+        replace(run, label=label_of(run, [run])) for run in baselines
+    ]
+
+
+def _figures(scores: Scores, runs: list[Run], settings: Settings) -> dict[str, Markup]:
+    figures: dict[str, Markup] = {}
+    for task, metric, label in (
+        ("residual", "accuracy", "residual accuracy, last examples (%)"),
+        ("recovery", "hits", "recovered items per answer, last examples"),
+    ):
+        groups = {
+            run.label: [
+                (source, score)
+                for source in settings.sources
+                if (score := scores.answers(run, task, "last", metric, source)) is not None
+            ]
+            for run in runs
+        }
+        if task in settings.adapter.tasks:
+            figures[task] = controls_plot(groups, label, percent=task == "residual")
+    if "recovery" in settings.adapter.tasks:
+        more = [f"more than {k}" for k in range(settings.split.history)]
+
+        def shares(run: Run, source: str) -> list[Any]:
+            found = [scores.answers(run, "recovery", "last", m, source) for m in more]
+            return [score for score in found if score is not None]
+
+        popularity = [s for m in more if (s := scores.popularity("last", m)) is not None]
+        controls = {run.label: shares(run, "another_user") for run in runs}
+        figures["distribution"] = recovery_plot(
+            {run.label: shares(run, RECORDED) for run in runs},
+            {label: line for label, line in controls.items() if line},
+            popularity,
+        )
+    return figures
+
+
+def _capacities(folder: Path, hidden_size: int, n_items: int, settings: Settings) -> list[Capacity]:
+    capacities = []
+    for recommender in settings.recommenders.names:
+        states = folder / "states" / recommender / f"seed{settings.recommenders.seeds[0]}.parquet"
+        width = int(tables.metadata(states)["shape"][1])
+        capacities.append(Capacity(recommender, width, width * hidden_size / n_items))
+    return capacities

@@ -1,0 +1,101 @@
+"""Look scores up by what they are of, and name things as a reader does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from recinterpreter import tables
+from recinterpreter.report.paper import MODELS
+
+RECORDED = "recorded"
+
+_NAMES = {
+    **MODELS,
+    "popularity": "Popularity",
+    "decayed_markov": "Decayed Markov",
+    "recorded": "its own state",
+    "another_user": "another user's state",
+    "mean_state": "the mean state",
+    "prompt_only": "the prompt alone",
+    "conv_linear": "conv + linear",
+}
+
+
+def name_of(word: str) -> str:
+    """Return how the page calls a recommender, a baseline or a source of states."""
+    return _NAMES.get(word, word.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number with its interval, as it stands in SCORES."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained recommender and, where the page speaks of answers, the adapter that reads it."""
+
+    recommender: str
+    seed: int | None = None
+    adapter: str | None = None
+    label: str = ""
+
+
+def label_of(run: Run, runs: Sequence[Run]) -> str:
+    """Return the shortest name that tells a run from the others on the page."""
+    parts = [name_of(run.recommender)]
+    if len({r.adapter for r in runs}) > 1 and run.adapter is not None:
+        parts.append(name_of(run.adapter))
+    if len({r.seed for r in runs}) > 1:
+        parts.append(f"seed {run.seed}")
+    return ", ".join(parts)
+
+
+class Scores:
+    """The scores table of one data set."""
+
+    def __init__(self, path: Path) -> None:
+        keys = ("recommender", "seed", "task", "adapter", "source", "evaluation", "metric")
+        self._rows = {
+            tuple(row[k] for k in keys): Score(row["value"], row["low"], row["high"], row["n"])
+            for row in tables.read(path, tables.SCORES).to_pylist()
+        }
+
+    def ranking(self, run: Run, evaluation: str, metric: str) -> Score | None:
+        """Return a score of a ranking."""
+        key = (run.recommender, run.seed, None, None, None, evaluation, metric)
+        return self._rows.get(key)
+
+    def answers(
+        self, run: Run, task: str, evaluation: str, metric: str, source: str = RECORDED
+    ) -> Score | None:
+        """Return a score of answers; None where the cell was not run."""
+        key = (run.recommender, run.seed, task, run.adapter, source, evaluation, metric)
+        return self._rows.get(key)
+
+    def popularity(self, evaluation: str, metric: str) -> Score | None:
+        """Return a score of naming the most popular items to everyone (recovery)."""
+        return self._rows.get(("popularity", None, "recovery", None, None, evaluation, metric))
+
+    def best_control(
+        self, run: Run, task: str, evaluation: str, metric: str, controls: list[str]
+    ) -> tuple[str, Score] | None:
+        """Return the control with the highest score, and that score."""
+        found = [
+            (name, score)
+            for name in controls
+            if (score := self.answers(run, task, evaluation, metric, name)) is not None
+        ]
+        return max(found, key=lambda pair: pair[1].value, default=None)
+
+    def reads(self, run: Run, task: str, evaluation: str) -> bool | None:
+        """Return the verdict of the scores; None where no control was answered."""
+        score = self.answers(run, task, evaluation, "reads the state")
+        return None if score is None else score.value == 1.0

@@ -1,0 +1,321 @@
+"""The page, from tables that the scoring stages make of a synthetic experiment."""
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import write_json
+from recinterpreter.errors import UserError
+from recinterpreter.report.cases import Piece, marked
+from recinterpreter.report.page import amount, duration, render
+from recinterpreter.settings import Settings, load
+from recinterpreter.stages.compute_scores import compute_scores
+from recinterpreter.stages.give_verdicts import give_verdicts
+from recinterpreter.stages.write_report import write_report
+
+ROOT = Path(__file__).parents[2]
+EVIL = "<script>alert('x')</script> & \"Sons\""
+N_ITEMS, N_USERS, HISTORY = 60, 120, 10
+FORMS = {
+    "recovery": ("This user has watched ", " in the previous."),
+    "residual": ("This user watched movie ", " in List2 but not in List1."),
+}
+# share of titles that an answer gets right, by source of the states
+SKILL = {"recorded": 0.8, "another_user": 0.02, "mean_state": 0.04, "prompt_only": 0.0}
+
+
+def settings() -> Settings:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["scores"]["resamples"] = 200
+    config["report"]["cases"] = 3
+    return load(config, {})
+
+
+def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None:
+    """Write all tables that the page reads, the answers made by chance with known skill."""
+    rng = np.random.default_rng(0)
+    folder = results / dataset
+    titles = {i: f"The {chr(64 + i // 3)} of Film {i}" for i in range(1, N_ITEMS + 1)}
+    titles[1] = EVIL
+    rows = [
+        {"item_id": i, "source_id": f"f{i}", "raw_title": t, "title": t} for i, t in titles.items()
+    ]
+    tables.write_rows(folder / "items.parquet", rows, tables.ITEMS)
+    examples = _examples(rng)
+    tables.write_rows(folder / "examples.parquet", examples, tables.EXAMPLES, {"history": HISTORY})
+    _describe(folder, wanted, titles)
+    tested = [e for e in examples if e["split"] == "test"]
+    rankings = _rankings(folder, wanted, examples, rng)
+    answers = _answers(folder / "work", wanted, tested, titles, rng)
+    llm = folder / wanted.llm.slug
+    give_verdicts(
+        items=folder / "items.parquet",
+        examples=folder / "examples.parquet",
+        answers=answers,
+        verdicts=llm / "verdicts.parquet",
+    )
+    compute_scores(
+        settings=wanted.scores,
+        items=folder / "items.parquet",
+        examples=folder / "examples.parquet",
+        verdicts=llm / "verdicts.parquet",
+        rankings=rankings,
+        scores=llm / "scores.parquet",
+    )
+
+
+def _examples(rng: np.random.Generator) -> list[dict]:
+    examples = []
+    for user in range(1, N_USERS + 1):
+        events = rng.permutation(N_ITEMS)[:14] + 1
+        if user == N_USERS // 2 + 1:
+            events[-2] = 1
+        split = "test" if user > N_USERS // 2 else "validation" if user > 50 else "train"
+        for position in range(1, 14):
+            history = events[max(0, position - HISTORY) : position].tolist()
+            examples.append(
+                {"example_id": len(examples) + 1, "user_id": user, "position": position}
+                | {"history": history, "target": int(events[position]), "time": 0, "split": split}
+            )
+    return examples
+
+
+def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
+    checks = [
+        ("users", N_USERS, "users", "with at least one interaction"),
+        ("training_later_than_test", 0.123, "share", "training interactions later than a test"),
+        ("last_test_history_mean", 9.87, "items", "mean history"),
+    ]
+    rows = [dict(zip(tables.AUDIT.names, check, strict=True)) for check in checks]
+    tables.write_rows(folder / "audit.parquet", rows, tables.AUDIT)
+    llm = folder / wanted.llm.slug
+    facts = {"architecture": "LlamaForCausalLM", "parameters": 654321, "hidden_size": 7}
+    facts |= {"layers": 2, "vocabulary": 1024, "commit": None, "titles": N_ITEMS, "unspelled": 1}
+    write_json(llm / "llm.json", facts)
+    spelled = [
+        {"item_id": i, "title": t, "spelled": "?" if i == 1 else t, "n_tokens": 5, "spells": i != 1}
+        for i, t in titles.items()
+    ]
+    tables.write_rows(llm / "titles.parquet", spelled, tables.TITLES)
+    for name in wanted.recommenders.names:
+        path = folder / "states" / name / "seed0.parquet"
+        tables.write_rows(path, [], tables.states_schema(HISTORY, 128), {"shape": [HISTORY, 128]})
+        record = {"stage": "train_recommender", "settings": {}, "code": "", "seconds": 71.5}
+        record |= {"finished": "2025-01-01T00:00:00+00:00", "machine": "Linux, 2 cores"}
+        record |= {"versions": {"python": "3.11.2", "torch": "2.6.0"}}
+        write_json(folder.parent / "logs" / folder.name / "train" / f"{name}.json", record)
+
+
+def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list[Path]:
+    paths = []
+    chosen = [e for e in examples if e["split"] != "train"]
+    models = [(name, 0, 8) for name in wanted.recommenders.names]
+    models += [(name, None, 20) for name in wanted.recommenders.baselines]
+    for name, seed, mean_rank in models:
+        paths.append(folder / "recommenders" / name / "ranking.parquet")
+        ranks = np.minimum(rng.geometric(1 / mean_rank, len(chosen)), N_ITEMS)
+        rows = [
+            {k: e[k] for k in ("example_id", "user_id", "split")}
+            | {"last": e["position"] == 13, "rank": int(r)}
+            for e, r in zip(chosen, ranks, strict=True)
+        ]
+        about = {"recommender": name, "seed": seed}
+        tables.write_rows(paths[-1], rows, tables.RANKING, about)
+    return paths
+
+
+def _answers(folder: Path, wanted: Settings, tested: list[dict], titles, rng) -> list[Path]:
+    paths = []
+    for name in wanted.recommenders.names:
+        for task, (prefix, suffix) in FORMS.items():
+            for source in wanted.sources:
+                skill = SKILL[source] * (0.8 if name == "gru4rec" else 1)
+                rows = []
+                for example in tested:
+                    asked = example["history"][-1:] if task == "residual" else example["history"]
+                    said = [
+                        titles[i if rng.random() < skill else int(rng.integers(1, N_ITEMS))]
+                        for i in asked
+                    ]
+                    said[-1] = said[-1] if rng.random() > 0.1 else "Film of the No <b>Sort</b>"
+                    text = f"{prefix}{', '.join(said)}{suffix}"
+                    rows.append(
+                        {"example_id": example["example_id"], "template": f"{task}-0"}
+                        | {"text": text, "n_new_tokens": 9, "finished": True}
+                    )
+                paths.append(folder / f"{name}.{task}.{source}.parquet")
+                about = {"recommender": name, "seed": 0, "task": task, "source": source}
+                about |= {"adapter": "conv_linear"}
+                about |= {"answer_prefix": prefix, "answer_suffix": suffix}
+                tables.write_rows(paths[-1], rows, tables.ANSWERS, about)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "results"
+    make_results(folder, settings())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(results) -> str:
+    return render(settings(), results)
+
+
+class Tags(HTMLParser):
+    """Collects tags, attributes, and what was opened and never closed."""
+
+    VOID = frozenset(("meta", "br", "link", "img", "hr", "input"))
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag, f"</{tag}> closes another tag"
+
+
+def test_the_page_is_self_contained(page):
+    parsed = Tags(page)
+    assert parsed.open == []
+    assert not {"script", "link", "iframe", "img", "object"} & {tag for tag, _ in parsed.tags}
+    for tag, attributes in parsed.tags:
+        for name in ("src", "href", "xlink:href", "srcset", "action"):
+            assert attributes.get(name, "#").startswith("#"), (tag, attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+    assert "@import" not in page
+    assert re.search(r"url\((?!#)", page) is None
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(page):
+    attributes = [a for _, a in Tags(page).tags]
+    ids = [a["id"] for a in attributes if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for a in attributes if "href" in a} <= set(ids)
+
+
+def test_titles_and_answers_are_text_never_markup(page):
+    assert "<script" not in page
+    assert "<b>Sort" not in page
+    assert html.escape(EVIL).replace("&#x27;", "&#39;").replace("&quot;", "&#34;") in page
+
+
+def test_the_same_tables_give_the_same_bytes(page, results, tmp_path):
+    assert render(settings(), results) == page
+    out = tmp_path / "index.html"
+    write_report(settings=settings(), results=str(results), tables=[], page=out)
+    assert out.read_text(encoding="utf-8") == page
+
+
+def score(results: Path, **key) -> dict:
+    rows = tables.read(results / "demo/embedded/scores.parquet", tables.SCORES).to_pylist()
+    (row,) = [r for r in rows if all(r[k] == v for k, v in key.items())]
+    return row
+
+
+def test_headline_numbers_are_those_of_the_tables(page, results):
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).replace("&nbsp;", " ").split())
+    for name in ("sasrec", "gru4rec"):
+        row = score(
+            results,
+            recommender=name,
+            task="residual",
+            source="recorded",
+            evaluation="last",
+            metric="accuracy",
+        )
+        assert 0.4 < row["value"] < 0.9
+        shown = f"names it in {100 * row['value']:.1f} % of {row['n']} answers"
+        assert shown in text
+        interval = f"{100 * row['low']:.1f}–{100 * row['high']:.1f}"
+        assert interval in text
+    gain = score(results, recommender="sasrec", evaluation="last", metric="ndcg@10")
+    assert f"{gain['value']:.3f}" in text
+    assert text.count("✓ yes") == 8  # two recommenders, two tasks, on the cards and in the tables
+    assert "654 321 parameters" in text
+    assert "cannot spell 1 of 60 titles" in text
+    assert "2 min 23 s of work in all" in text
+    assert "12.3 % of the training interactions are later" in text
+
+
+def test_numbers_are_read_and_not_computed(results, tmp_path):
+    """A score changed in its table changes on the page, whatever the verdicts would say."""
+    copy = tmp_path / "results"
+    make_results(copy, settings())
+    path = copy / "demo/embedded/scores.parquet"
+    rows = tables.read(path, tables.SCORES).to_pylist()
+    for row in rows:
+        if row["metric"] == "accuracy" and row["source"] == "recorded":
+            row["value"] = 0.12345
+        if row["metric"] == "reads the state":
+            row["value"] = 0.0
+    tables.write_rows(path, rows, tables.SCORES)
+    page = render(settings(), copy)
+    assert "names it in 12.3&nbsp;%" in page
+    assert "✓ yes" not in page
+    assert page.count("✗ not shown") == 8
+
+
+def test_capacity_below_what_is_needed_is_said(page):
+    # 128 * 7 / 60 = 14.9, below 20
+    assert "14.9" in page
+    assert "below 20" in page
+
+
+def test_the_papers_table_stands_beside_its_own_data_only(page, tmp_path):
+    assert "97.89" not in page
+    config = json.loads(settings().as_json())
+    config["data"]["sources"] = ["ml-100k"]
+    wanted = load(config, {})
+    make_results(tmp_path, wanted, "ml-100k")
+    other = render(wanted, tmp_path)
+    for figure in ("52.63", "78.95", "93.68", "97.89", "74.74"):
+        assert figure in other
+
+
+def test_a_missing_table_is_named(results, tmp_path):
+    with pytest.raises(UserError, match=r"scores\.parquet"):
+        render(settings(), tmp_path)
+
+
+def test_an_answer_is_cut_at_its_titles():
+    text = "saw A, A, B, C."
+    pieces = marked(text, [1, 1, 2, 0], [4, 5, 7, 8, 10, 11, 13, 14], [1])
+    assert "".join(p.text for p in pieces) == text
+    kinds = [p.kind for p in pieces if p.kind != "plain"]
+    assert kinds == ["hit", "again", "wrong", "outside"]
+    assert pieces[0] == Piece("saw ", "plain")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [(3.21, "3.2 s"), (59.99, "60.0 s"), (143, "2 min 23 s"), (3700, "1 h 01 min")],
+)
+def test_durations(seconds, wanted):
+    assert duration(seconds) == wanted
+
+
+def test_amounts():
+    assert amount(100000.0) == "100\u202f000"
+    assert amount(9.987) == "9.99"
