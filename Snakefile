@@ -1,16 +1,14 @@
 # RecInterpreter: from raw events to a page that shows what a frozen LLM reads in the hidden states
 # of sequential recommenders. This file is the table of contents: settings, rules, targets.
 
-import os
 import sys
 from pathlib import Path
 
-# Jobs run `python -m recinterpreter.stages.<rule>`: they shall find the interpreter and the
-# sources of this very checkout, whether or not its environment is activated.
-SOURCES = f"{workflow.basedir}/src"
-sys.path.insert(0, SOURCES)
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCES, os.getenv("PYTHONPATH")]))
+sys.path.insert(0, f"{workflow.basedir}/src")
+
+from recinterpreter.workflow.machine import prepare_jobs
+
+prepare_jobs(sources=Path(workflow.basedir, "src"))
 
 
 configfile: f"{workflow.basedir}/config.yaml"

@@ -1,6 +1,8 @@
 # What all rules share: the settings, checked here once, and the lists of files behind the targets.
 
+import os
 import re
+from pathlib import Path
 from typing import get_args
 
 import yaml
@@ -17,10 +19,11 @@ from recinterpreter.settings import (
 from recinterpreter.workflow.digest import closure_digest, code_digest
 from recinterpreter.workflow.inputs import (
     insist_on_files,
-    is_folder,
     language_model_files,
+    local_folder,
     movielens_files,
 )
+from recinterpreter.workflow.machine import n_gpus_wanted
 from recinterpreter.workflow.summary import closing_words, failure_words
 
 
@@ -37,9 +40,7 @@ def read_settings():
 
 SETTINGS = read_settings()
 
-# A job asks for the GPU where there is one; profiles/default lets one such job run at a time.
-# Where there is none, jobs run side by side, for each needs a single core.
-GPU = int(Path("/dev/nvidiactl").exists() and os.getenv("CUDA_VISIBLE_DEVICES") != "")
+GPU = n_gpus_wanted()
 
 
 wildcard_constraints:
@@ -66,3 +67,28 @@ def every(pattern, **fixed):
         "source": SETTINGS.sources,
     }
     return expand(pattern, **{**named, **fixed})
+
+
+def language_model_inputs(wildcards):
+    """Files whose content is the LLM's; none for a Hugging Face id, which its revision pins."""
+    if SETTINGS.llm.source == "embedded":
+        taught = rules.teach_language_model.output
+        return [
+            taught.model_config,
+            taught.weights,
+            taught.tokenizer,
+            taught.tokenizer_config,
+        ]
+    return language_model_files(SETTINGS.llm.source)
+
+
+def language_model_name(wildcards):
+    """What stages load the LLM by: a folder or a Hugging Face id."""
+    if SETTINGS.llm.source == "embedded":
+        return f"results/{wildcards.dataset}/embedded/model"
+    return local_folder(SETTINGS.llm.source) or SETTINGS.llm.source
+
+
+def movielens_source(wildcards):
+    """What ingest_ml_100k reads: a folder or a zip of the user's, or the archive downloaded."""
+    return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive

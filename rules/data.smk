@@ -45,13 +45,10 @@ rule download_ml_100k:
         " --log {log}"
 
 
-# Both files of the folder are inputs, so that their content counts; the stage takes the folder.
-ML_100K = SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive
-
-
 rule ingest_ml_100k:
     input:
-        files=movielens_files(ML_100K),
+        # of a folder both files, so that their content counts; the stage takes the folder
+        lambda w: movielens_files(movielens_source(w)),
     output:
         users="results/ml-100k/users.parquet",
         items_table="results/ml-100k/items.parquet",
@@ -63,7 +60,7 @@ rule ingest_ml_100k:
     threads: 1
     params:
         settings=SETTINGS.ingest("ml-100k").as_json(),
-        source=ML_100K,
+        source=movielens_source,
         code=code_digest("ingest_ml_100k"),
     shell:
         "python -m recinterpreter.stages.ingest_ml_100k"

@@ -35,26 +35,6 @@ rule teach_language_model:
         " --log {log}"
 
 
-def language_model_inputs(wildcards):
-    """Files whose content is the LLM's; none for a Hugging Face id, which its revision pins."""
-    if SETTINGS.llm.source == "embedded":
-        taught = rules.teach_language_model.output
-        return [
-            taught.model_config,
-            taught.weights,
-            taught.tokenizer,
-            taught.tokenizer_config,
-        ]
-    return language_model_files(SETTINGS.llm.source) if is_folder(SETTINGS.llm.source) else []
-
-
-def language_model_name(wildcards):
-    """What stages load the LLM by: a folder or a Hugging Face id."""
-    if SETTINGS.llm.source == "embedded":
-        return f"results/{wildcards.dataset}/embedded/model"
-    return SETTINGS.llm.source
-
-
 rule check_language_model:
     input:
         items_table="results/{dataset}/items.parquet",
@@ -69,11 +49,13 @@ rule check_language_model:
     threads: 1
     params:
         llm=language_model_name,
+        revision=SETTINGS.llm.revision or "main",
         code=code_digest("check_language_model"),
     shell:
         "python -m recinterpreter.stages.check_language_model"
         " --items {input.items_table}"
         " --llm {params.llm:q}"
+        " --revision {params.revision:q}"
         " --titles {output.titles}"
         " --facts {output.facts}"
         " --code {params.code}"

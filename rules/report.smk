@@ -1,6 +1,24 @@
 # The page, and the tests of what the workflow made.
 
 
+ARTEFACTS = [
+    "results/{dataset}/users.parquet",
+    "results/{dataset}/items.parquet",
+    "results/{dataset}/interactions.parquet",
+    *rules.split_examples.output,
+    *rules.audit_data.output,
+    *rules.train_recommender.output,
+    *RANKINGS,
+    *rules.encode_states.output,
+    *rules.select_states.output,
+    *rules.check_language_model.output,
+    *rules.train_adapter.output,
+    *rules.answer.output,
+    *rules.give_verdicts.output,
+    *rules.compute_scores.output,
+]
+
+
 rule write_report:
     input:
         tables=[
@@ -36,20 +54,7 @@ rule write_report:
 
 rule test_artefacts:
     input:
-        lambda w: [
-            *every("results/{dataset}/users.parquet", dataset=w.dataset),
-            *every("results/{dataset}/items.parquet", dataset=w.dataset),
-            *every("results/{dataset}/interactions.parquet", dataset=w.dataset),
-            *every(rules.split_examples.output, dataset=w.dataset),
-            *every(rules.audit_data.output, dataset=w.dataset),
-            *every(RANKINGS, dataset=w.dataset),
-            *every(rules.encode_states.output, dataset=w.dataset),
-            *every(rules.select_states.output, dataset=w.dataset),
-            *every(rules.check_language_model.output, dataset=w.dataset),
-            *every(rules.train_adapter.output, dataset=w.dataset),
-            *every(rules.answer.output, dataset=w.dataset),
-            *every(rules.compute_scores.output, dataset=w.dataset),
-        ],
+        artefacts=lambda w: every(ARTEFACTS, dataset=w.dataset),
     output:
         junit="results/{dataset}/artefacts.xml",
     log:
@@ -59,11 +64,12 @@ rule test_artefacts:
     threads: 1
     params:
         tests=f"{workflow.basedir}/tests/artefacts",
-        settings=SETTINGS.as_json(),
-        code=closure_digest(sorted(Path(workflow.basedir).glob("tests/artefacts/*.py"))),
+        content=closure_digest(sorted(Path(workflow.basedir).glob("tests/artefacts/*.py"))),
+        code=code_digest("test_artefacts"),
     shell:
-        "python -m pytest {params.tests:q} -p no:cacheprovider"
-        " --settings {params.settings:q}"
-        " --results results/{wildcards.dataset}"
-        " --junitxml {output.junit}"
-        " 2>&1 | tee {log}"
+        "python -m recinterpreter.stages.test_artefacts"
+        " --tests {params.tests:q}"
+        " --artefacts {input.artefacts}"
+        " --junit {output.junit}"
+        " --code {params.code}"
+        " --log {log}"

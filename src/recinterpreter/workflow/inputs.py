@@ -26,15 +26,20 @@ def movielens_files(path: str) -> list[str]:
     return [str(folder / name) for name in ("u.data", "u.item")]
 
 
-def is_folder(source: str) -> bool:
-    """Say whether `llm.source` is a folder: it begins with a point, a slash or a tilde."""
-    return source.startswith((".", "/", "~"))
+def local_folder(source: str) -> str | None:
+    """Return the folder that `llm.source` means, or None for a name (embedded, a hub id).
+
+    A folder begins with a point, a slash or a tilde.
+    """
+    return str(Path(source).expanduser()) if source.startswith((".", "/", "~")) else None
 
 
-def language_model_files(folder: str) -> list[str]:
-    """List the files of a local LLM: configuration, weights and tokenizer, sorted."""
-    found = {str(file) for kind in _MODEL_FILES for file in Path(folder).glob(kind)}
-    return sorted(found)
+def language_model_files(source: str) -> list[str]:
+    """List what makes up a local LLM (configuration, weights, tokenizer); nothing for a name."""
+    folder = local_folder(source)
+    if folder is None:
+        return []
+    return sorted({str(file) for kind in _MODEL_FILES for file in Path(folder).glob(kind)})
 
 
 def insist_on_files(settings: Settings) -> None:
@@ -63,13 +68,12 @@ def insist_on_files(settings: Settings) -> None:
 
 
 def _missing_from_model(llm: LLM) -> list[str]:
-    folder = Path(llm.source).expanduser()
-    if not is_folder(llm.source):
+    folder = local_folder(llm.source)
+    if folder is None:
         return []
-    if not folder.is_dir():
-        return [f"llm.source: {llm.source}: no such folder; wanted one with a transformers model"]
+    where = f"llm.source: {llm.source}"
+    if not Path(folder).is_dir():
+        return [f"{where}: no such folder; wanted one with a transformers model"]
     wanted = ("config.json", "*.safetensors", "tokenizer*")
-    absent = [kind for kind in wanted if not any(folder.glob(kind))]
-    if not absent:
-        return []
-    return [f"llm.source: {llm.source}: this folder has no {' and no '.join(absent)}"]
+    absent = [kind for kind in wanted if not any(Path(folder).glob(kind))]
+    return [f"{where}: this folder has no {' and no '.join(absent)}"] if absent else []

@@ -49,13 +49,18 @@ def closing_words(results: Path, datasets: Iterable[str]) -> str:
 
 
 def failure_words(results: Path) -> str:
-    """Return the last lines of a run that failed: which logs to read, and how to go on.
+    """Return the last lines of a run that failed: what was said last, where, and how to go on.
 
     A stage leaves its record when it has ended well; a log newer than its record has not.
     """
-    logs = [log for log in sorted((results / "logs").rglob("*.log")) if not _ended_well(log)]
-    lines = ["What went wrong is told above, and in:", *(f"  {log}" for log in logs)] if logs else []
-    return "\n".join([*lines, "What was finished stays; run the same command again to go on."])
+    lines = []
+    for log in sorted((results / "logs").rglob("*.log")):
+        if not _ended_well(log):
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            lines += [f"\nfailed or stopped, see {log}", f"  {said[-1] if said else '(empty)'}"]
+    return "\n".join(
+        [*lines, "\nWhat was finished stays; the same command again goes on from there."]
+    )
 
 
 def _ended_well(log: Path) -> bool:

@@ -1,0 +1,29 @@
+"""What jobs find on the machine they run on: interpreter, sources, GPU. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def prepare_jobs(sources: Path) -> None:
+    """Let `python -m recinterpreter.stages.<stage>` find this interpreter and these sources.
+
+    So it does whether or not an environment is activated or the package installed. Changes the
+    environment of this process and of all it starts, and nothing else.
+    """
+    for variable, first in (("PATH", Path(sys.executable).parent), ("PYTHONPATH", sources)):
+        rest = [part for part in os.environ.get(variable, "").split(os.pathsep) if part]
+        if str(first) not in rest[:1]:
+            os.environ[variable] = os.pathsep.join([str(first), *rest])
+
+
+def n_gpus_wanted() -> int:
+    """Return how many GPUs a job asks for: one where there is any to be seen, else none.
+
+    Snakemake counts what jobs ask for against the limit of the profile. A job that asks for none
+    runs beside others, as it should without a GPU, for it needs a single core.
+    """
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    return int(not hidden and Path("/dev/nvidiactl").exists())
