@@ -154,7 +154,8 @@ def work_folder(
 ) -> Path:
     """Name the folder of a resumable job by all that determines its result.
 
-    That is: the stage, the digest of its code, its settings, and the content of its inputs.
+    That is: the stage, the digest of its code, its settings, and the content of its inputs; a
+    name that is passed on counts as a name, and if it is that of a folder (an LLM) by content too.
     """
     digest = hashlib.sha256(f"{stage} {code}".encode())
     for name, kind in hints.items():
@@ -164,6 +165,10 @@ def work_folder(
         elif kind in (InputPath, InputPaths):
             for path in value if isinstance(value, list) else [value]:
                 digest.update(content_digest(Path(path)).encode())
+        elif kind is str:
+            digest.update(f"{name} {value}".encode())
+            if value and Path(value).is_dir():
+                digest.update(content_digest(Path(value)).encode())
     return root / f"{stage}-{digest.hexdigest()[:12]}"
 
 
