@@ -1,0 +1,88 @@
+"""Small data sets for the tests of recommenders: sequences of items, and the tables they make."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from recinterpreter import tables
+from recinterpreter.data.split import build_examples
+from recinterpreter.recommenders.windows import Windows, from_rows
+from recinterpreter.settings import (
+    GRU4RecModel,
+    RecommenderTraining,
+    SASRecModel,
+    Split,
+)
+
+RECOMMENDERS = ("sasrec", "gru4rec")
+
+
+def training_settings(recommender: str, **changes: object) -> RecommenderTraining:
+    """Settings of a model small enough to train within a test."""
+    settings = RecommenderTraining(
+        recommender=recommender,  # type: ignore[arg-type]
+        seed=0,
+        embedding_size=16,
+        batch_size=32,
+        learning_rate=0.01,
+        l2=0.0,
+        dropout=0.0,
+        epochs=3,
+        patience=10,
+        model=SASRecModel(layers=2, heads=2) if recommender == "sasrec" else GRU4RecModel(layers=1),
+    )
+    return settings.model_copy(update=changes)
+
+
+def interactions_of(sequences: Sequence[Sequence[int]]) -> pa.Table:
+    """INTERACTIONS of users 1, 2, ... who met these items one a second."""
+    lengths = [len(items) for items in sequences]
+    users = np.repeat(np.arange(1, len(sequences) + 1), lengths)
+    place = np.concatenate([np.arange(n) for n in lengths])
+    items = np.concatenate([np.asarray(s) for s in sequences])
+    columns = {"user_id": users, "item_id": items, "time": users * 1000 + place, "position": place}
+    return pa.table(
+        {f.name: pa.array(columns[f.name], f.type) for f in tables.INTERACTIONS},
+        schema=tables.INTERACTIONS,
+    )
+
+
+def examples_of(sequences: Sequence[Sequence[int]], history: int, train: float = 0.8) -> pa.Table:
+    """EXAMPLES of these sequences, split by sequence."""
+    split = Split(unit="sequence", train=train, validation=0.1, history=history)
+    return build_examples(interactions_of(sequences), split)
+
+
+def windows_of(sequences: Sequence[Sequence[int]], history: int) -> Windows:
+    """All examples of these sequences, whatever their split, by user and position."""
+    split = Split(unit="sequence", train=0.8, validation=0.1, history=history)
+    pad = [[1, 1]] * 10  # a split needs ten users
+    rows = build_examples(interactions_of([*sequences, *pad]), split)
+    windows = from_rows(rows, history)
+    return windows.take(windows.user_ids <= len(sequences))
+
+
+def write_tables(
+    folder: Path, sequences: Sequence[Sequence[int]], history: int, n_items: int
+) -> None:
+    """Write interactions.parquet and examples.parquet as the data stages do."""
+    facts = {"n_users": len(sequences), "n_items": n_items}
+    path = folder / "interactions.parquet"
+    tables.write(path, interactions_of(sequences), tables.INTERACTIONS, facts)
+    facts |= {"history": history, "unit": "sequence"}
+    rows = examples_of(sequences, history)
+    tables.write(folder / "examples.parquet", rows, tables.EXAMPLES, facts)
+
+
+def walks(follow: np.ndarray, users: int, length: int, seed: int) -> list[list[int]]:
+    """Walks of the deterministic chain item -> follow[item], from random first items."""
+    random = np.random.default_rng(seed)
+    sequences = []
+    for _ in range(users):
+        items = [int(random.integers(1, len(follow)))]
+        while len(items) < length:
+            items.append(int(follow[items[-1]]))
+        sequences.append(items)
+    return sequences

@@ -1,0 +1,204 @@
+"""The states file: what is in it, how it is stored, and what is selected from it."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import write_json, write_tensors
+from recinterpreter.command import content_digest
+from recinterpreter.data.evaluated import evaluated_examples
+from recinterpreter.errors import UserError
+from recinterpreter.recommenders.models import build, load
+from recinterpreter.settings import States, StateSelection
+from recinterpreter.stages import encode_states as stage
+from recinterpreter.stages.encode_states import encode_states
+from recinterpreter.stages.select_states import select_states
+from tests.unit.sequence_examples import RECOMMENDERS, training_settings, write_tables
+
+CPU = torch.device("cpu")
+N_ITEMS, HISTORY, WIDTH = 25, 4, 16
+CONTROLS = ["another_user", "mean_state", "prompt_only"]
+
+
+def encode(
+    folder: Path, recommender: str = "sasrec", precision: str = "float32", batch_size: int = 1024
+) -> Path:
+    random = np.random.default_rng(0)
+    sequences = [random.integers(1, N_ITEMS + 1, random.integers(2, 9)).tolist() for _ in range(40)]
+    write_tables(folder, sequences, HISTORY, N_ITEMS)
+    settings = training_settings(recommender, seed=3)
+    facts = {"settings": settings.model_dump(mode="json"), "n_items": N_ITEMS, "history": HISTORY}
+    write_json(folder / "config.json", facts)
+    model = build(settings, N_ITEMS, HISTORY, CPU)
+    write_tensors(folder / "model.safetensors", model.state_dict())
+    path = folder / f"states-{precision}-{batch_size}.parquet"
+    encode_states(
+        settings=States(precision=precision, batch_size=batch_size),  # type: ignore[arg-type]
+        config=folder / "config.json",
+        weights=folder / "model.safetensors",
+        examples=folder / "examples.parquet",
+        states=path,
+    )
+    return path
+
+
+@pytest.mark.parametrize("recommender", RECOMMENDERS)
+def test_states_are_those_of_each_history_alone(recommender: str, tmp_path: Path) -> None:
+    rows = tables.read(encode(tmp_path, recommender), tables.states_schema(HISTORY, WIDTH))
+    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pydict()
+    assert rows["example_id"].to_pylist() == examples["example_id"]
+    model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
+    for name, less in (("before", 1), ("after", 0)):
+        states = tables.matrix(rows[name], HISTORY)
+        mask = tables.matrix(rows[f"{name}_mask"], HISTORY)[..., 0]
+        for row, history in enumerate(examples["history"]):
+            items = history[: len(history) - less]
+            assert mask[row].tolist() == [True] * len(items) + [False] * (HISTORY - len(items))
+            assert not states[row, len(items) :].any()
+            if items:
+                with torch.no_grad():
+                    alone = model.states(torch.tensor([items]), torch.tensor([len(items)]))
+                np.testing.assert_allclose(states[row, : len(items)], alone[0], atol=1e-5)
+
+
+def test_the_file_says_what_it_is(tmp_path: Path) -> None:
+    assert tables.metadata(encode(tmp_path)) == {
+        "recommender": "sasrec",
+        "seed": 3,
+        "shape": [HISTORY, WIDTH],
+        "checkpoint": content_digest(tmp_path / "model.safetensors"),
+        "source": "recorded",
+        "n_items": N_ITEMS,
+    }
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_floats_are_stored_split_and_compressed(precision: str, tmp_path: Path) -> None:
+    file = pq.ParquetFile(encode(tmp_path, precision=precision))
+    assert file.schema_arrow.field("after").type == pa.list_(
+        pa.field("element", pa.type_for_alias(precision), nullable=False), HISTORY * WIDTH
+    )
+    group = file.metadata.row_group(0)
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    for name in ("before.list.element", "after.list.element"):
+        assert "BYTE_STREAM_SPLIT" in columns[name].encodings
+        assert columns[name].compression == "ZSTD"
+
+
+def test_half_precision_is_the_rounded_single(tmp_path: Path) -> None:
+    single, half = (encode(tmp_path, precision=p) for p in ("float32", "float16"))
+    wanted = tables.matrix(tables.read(single, tables.states_schema(HISTORY, WIDTH))["after"], 4)
+    schema = tables.states_schema(HISTORY, WIDTH, "float16")
+    found = tables.matrix(tables.read(half, schema)["after"], 4)
+    assert np.array_equal(found, wanted.astype(np.float16))
+
+
+def test_states_beyond_half_precision_are_refused(tmp_path: Path) -> None:
+    encode(tmp_path)
+    model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
+    with torch.no_grad():
+        model.norm.bias += 1e6  # type: ignore[operator,union-attr]
+    write_tensors(tmp_path / "model.safetensors", model.state_dict())
+    with pytest.raises(UserError, match="not a finite number in float16"):
+        encode_states(
+            settings=States(precision="float16", batch_size=8),
+            config=tmp_path / "config.json",
+            weights=tmp_path / "model.safetensors",
+            examples=tmp_path / "examples.parquet",
+            states=tmp_path / "never.parquet",
+        )
+    assert not (tmp_path / "never.parquet").exists()
+
+
+def test_row_groups_bound_the_memory_whatever_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = 2 * HISTORY * WIDTH * 4
+    monkeypatch.setattr(stage, "_ROW_GROUP_BYTES", 10 * row)
+    paths = [encode(tmp_path, batch_size=size) for size in (3, 7)]
+    for path in paths:
+        file = pq.ParquetFile(path).metadata
+        sizes = [file.row_group(i).num_rows for i in range(file.num_row_groups)]
+        assert max(sizes) == 10
+        assert len(sizes) == -(-sum(sizes) // 10)
+    first, second = (
+        tables.matrix(tables.read(p, tables.states_schema(HISTORY, WIDTH))["after"], HISTORY)
+        for p in paths
+    )
+    np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+def select(folder: Path, states: Path, sample: int = 12) -> list[Path]:
+    paths = [folder / f"{name}.parquet" for name in ("recorded", *CONTROLS)]
+    settings = StateSelection.model_validate({"controls": CONTROLS, "sample": sample, "seed": 1})
+    select_states(
+        settings=settings, examples=folder / "examples.parquet", states=states, selected=paths
+    )
+    return paths
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_every_source_has_the_evaluated_examples(precision: str, tmp_path: Path) -> None:
+    states = encode(tmp_path, precision=precision)
+    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
+    chosen = evaluated_examples(examples, 12, 1)
+    schema = tables.states_schema(HISTORY, WIDTH, precision)
+    everything = tables.read(states, schema)
+    found = {}
+    for path in select(tmp_path, states):
+        noted = tables.metadata(path)
+        assert noted == {**tables.metadata(states), "source": path.stem}
+        rows = tables.read(path, schema)
+        assert rows["example_id"].to_pylist() == chosen.tolist()
+        found[path.stem] = rows
+    assert found["recorded"].equals(everything.take(pa.array(chosen - 1)))
+    assert found["prompt_only"]["after"].null_count == len(chosen)
+    assert found["prompt_only"]["before"].null_count == len(chosen)
+
+    training = np.array(examples["split"].to_pylist()) == "train"
+    after = tables.matrix(everything["after"], HISTORY)[training].astype(np.float64)
+    mask = tables.matrix(everything["after_mask"], HISTORY)[training]
+    mean = (after * mask).sum(0) / mask.sum(0)
+    shown = tables.matrix(found["mean_state"]["after"], HISTORY)
+    own = tables.matrix(found["recorded"]["after_mask"], HISTORY)
+    np.testing.assert_allclose(shown, mean * own, atol=1e-3 if precision == "float16" else 1e-6)
+
+    users = np.array(examples["user_id"].to_pylist())
+    recorded, other = (
+        tables.matrix(found[name]["after"], HISTORY) for name in ("recorded", "another_user")
+    )
+    for row, example in enumerate(chosen):
+        donors = [i for i in range(len(chosen)) if np.array_equal(recorded[i], other[row])]
+        assert any(users[chosen[i] - 1] != users[example - 1] for i in donors)
+
+
+def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
+    states = encode(tmp_path)
+    first = [states.read_bytes(), *(p.read_bytes() for p in select(tmp_path, states))]
+    states = encode(tmp_path)
+    assert first == [states.read_bytes(), *(p.read_bytes() for p in select(tmp_path, states))]
+
+
+def test_states_of_other_examples_are_refused(tmp_path: Path) -> None:
+    states = encode(tmp_path)
+    short = tmp_path / "short.parquet"
+    rows = tables.read(states, tables.states_schema(HISTORY, WIDTH)).slice(0, 20)
+    tables.write(short, rows, rows.schema, tables.metadata(states))
+    with pytest.raises(UserError, match="lacks states of evaluated examples"):
+        select(tmp_path, short)
+
+
+def test_a_wrong_number_of_outputs_is_refused(tmp_path: Path) -> None:
+    states = encode(tmp_path)
+    with pytest.raises(UserError, match="got 1 files; wanted 2"):
+        select_states(
+            settings=StateSelection(controls=["mean_state"], sample=5, seed=0),
+            examples=tmp_path / "examples.parquet",
+            states=states,
+            selected=[tmp_path / "only.parquet"],
+        )
