@@ -22,7 +22,7 @@ def test_artefacts(*, tests: InputPath, artefacts: InputPaths, junit: OutputPath
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", str(tests), "-p", "no:cacheprovider"),
-            *("--tb=short", "--color=no", f"--junitxml={partial}"),
+            *("-o", "addopts=", "-q", "--tb=short", "--color=no", f"--junitxml={partial}"),
             *("--artefacts", *(str(path) for path in artefacts)),
         ],
         stdout=subprocess.PIPE,

@@ -1,0 +1,63 @@
+"""Adapters, answers, verdicts and scores."""
+
+import polars as pl
+from conftest import frame
+from safetensors.numpy import load_file
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import read_json
+
+
+def test_titles_are_the_catalogue(artefacts, items):
+    titles = artefacts.frame("titles.parquet", tables.TITLES)
+    assert titles.select("item_id", "title").equals(items.select("item_id", "title"))
+    assert titles.filter(pl.col("spells"))["n_tokens"].min() > 0
+    assert read_json(artefacts.path("llm.json"))
+
+
+def test_adapters_are_finite_and_trained(artefacts):
+    for path in artefacts.paths("adapter.safetensors"):
+        weights = load_file(path)
+        assert weights, path
+        assert all(abs(values).max() < float("inf") for values in weights.values()), path
+        steps = frame(path.with_name("steps.parquet"), tables.STEPS)
+        assert steps["step"].is_sorted(), path
+        assert steps["value"].is_finite().all(), path
+
+
+def test_every_source_answers_the_same_test_examples(artefacts, examples):
+    test = set(examples.filter(pl.col("split") == "test")["example_id"])
+    last = examples.filter(
+        (pl.col("split") == "test")
+        & (pl.col("position") == pl.col("position").max().over("user_id"))
+    )["example_id"]
+    asked = set()
+    for path in artefacts.paths("answers/*/*/*/*.parquet"):
+        answers = frame(path, tables.ANSWERS)
+        assert answers["example_id"].is_unique().all(), path
+        asked.add(frozenset(answers["example_id"]))
+        noted = tables.metadata(path)
+        assert path.name == f"seed{noted['seed']}.{noted['source']}.parquet"
+        named = [noted["adapter"], noted["task"], noted["recommender"]]
+        assert [folder.name for folder in path.parents[:3]] == named
+    (ids,) = asked
+    assert set(last) <= ids <= test
+
+
+def test_every_answer_has_its_verdict(artefacts, items):
+    verdicts = artefacts.frame("verdicts.parquet", tables.VERDICTS)
+    answers = artefacts.paths("answers/*/*/*/*.parquet")
+    assert len(verdicts) == sum(len(frame(path, tables.ANSWERS)) for path in answers)
+    assert (verdicts["hits"] <= verdicts["expected"].list.len()).all()
+    assert (verdicts["hits"] >= 0).all()
+    named = verdicts["named"].explode().drop_nulls()
+    assert named.is_between(0, len(items)).all()
+
+
+def test_scores_lie_in_their_intervals(artefacts):
+    scores = artefacts.frame("scores.parquet", tables.SCORES)
+    assert len(scores)
+    assert scores["value"].is_finite().all()
+    bounded = scores.drop_nulls(["low", "high"])
+    assert (bounded["low"] <= bounded["value"] + 1e-9).all()
+    assert (bounded["high"] >= bounded["value"] - 1e-9).all()
