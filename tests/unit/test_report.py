@@ -284,7 +284,7 @@ def test_capacity_below_what_is_needed_is_said(page):
 
 
 def test_the_papers_table_stands_beside_its_own_data_only(page, tmp_path):
-    assert "97.89" not in page
+    assert "52.63" not in page
     config = json.loads(settings().as_json())
     config["data"]["sources"] = ["ml-100k"]
     wanted = load(config, {})

@@ -76,7 +76,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         scores=scores,
         runs=runs,
         ranked=_ranked(settings),
-        tasks=list(settings.adapter.tasks),
+        tasks=sorted(settings.adapter.tasks, reverse=True),  # residual, the headline, first
         figures=_figures(scores, runs, settings),
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
         llm=facts,

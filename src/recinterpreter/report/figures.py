@@ -90,7 +90,7 @@ def recovery_plot(
     """
     label = "share of answers (%)"
     with mpl.rc_context({**_STYLE, "svg.hashsalt": "recovery"}):
-        figure = Figure(figsize=(7.2, 3.3), layout="constrained")
+        figure = Figure(figsize=(7.2, 3.7), layout="constrained")
         axes = figure.add_subplot()
         for i, (name, scores) in enumerate(lines.items()):
             colour, marker = PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)]
@@ -111,7 +111,7 @@ def recovery_plot(
         axes.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.6)
         axes.set_xlabel("recovered items of the history")
         axes.set_ylabel(label)
-        axes.legend(loc="upper right")
+        figure.legend(loc="outside upper left", ncols=3)
         return _svg(figure, "Share of answers that recover more than k items")
 
 

@@ -44,7 +44,7 @@ def render(settings: Settings, results: Path) -> str:
         paper=paper,
         needed=CAPACITY_NEEDED,
         recorded=RECORDED,
-        level=f"{100 * settings.scores.confidence:g} %",
+        level=f"{100 * settings.scores.confidence:g}\u00a0%",
     )
 
 

@@ -20,11 +20,13 @@ _NAMES = {
     "mean_state": "the mean state",
     "prompt_only": "the prompt alone",
     "conv_linear": "conv + linear",
+    "demo": "Demo (generated)",
+    "ml-100k": "MovieLens-100K",
 }
 
 
 def name_of(word: str) -> str:
-    """Return how the page calls a recommender, a baseline or a source of states."""
+    """Return how the page calls a recommender, a baseline, a source of states or a data set."""
     return _NAMES.get(word, word.replace("_", " "))
 
 

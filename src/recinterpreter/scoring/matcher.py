@@ -152,9 +152,8 @@ def _elements(tokens: list[_Token], owner: list[int]) -> Iterator[tuple[int, int
     for stop in range(len(tokens) + 1):
         if stop < len(tokens) and owner[stop] < 0 and tokens[stop].form not in _COMMAS:
             continue
-        words = [i for i in range(first, stop) if tokens[i].word]
-        if words:
-            yield words[0], words[-1] + 1, OUTSIDE
+        if any(token.word for token in tokens[first:stop]):
+            yield first, stop, OUTSIDE
         first = stop + 1
 
 
