@@ -13,7 +13,9 @@ import yaml
 from recinterpreter import tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.errors import UserError
+from recinterpreter.language_model.adapter import WANTED_CAPACITY
 from recinterpreter.report.cases import Piece, marked
+from recinterpreter.report.dataset import CAPACITY_NEEDED
 from recinterpreter.report.page import amount, duration, render
 from recinterpreter.settings import Settings, load
 from recinterpreter.stages.compute_scores import compute_scores
@@ -105,8 +107,9 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
     ]
     tables.write_rows(llm / "titles.parquet", spelled, tables.TITLES)
     for name in wanted.recommenders.names:
-        path = folder / "states" / name / "seed0.parquet"
-        tables.write_rows(path, [], tables.states_schema(HISTORY, 128), {"shape": [HISTORY, 128]})
+        for task in FORMS:
+            adapter = llm / "adapters" / name / task / "conv_linear" / "seed0"
+            write_json(adapter / "config.json", {"shape": [HISTORY, 128], "hidden_size": 7})
         record = {"stage": "train_recommender", "settings": {}, "code": "", "seconds": 71.5}
         record |= {"finished": "2025-01-01T00:00:00+00:00", "machine": "Linux, 2 cores"}
         record |= {"versions": {"python": "3.11.2", "torch": "2.6.0"}}
@@ -281,6 +284,7 @@ def test_capacity_below_what_is_needed_is_said(page):
     # 128 * 7 / 60 = 14.9, below 20
     assert "14.9" in page
     assert "below 20" in page
+    assert CAPACITY_NEEDED == WANTED_CAPACITY
 
 
 def test_the_papers_table_stands_beside_its_own_data_only(page, tmp_path):

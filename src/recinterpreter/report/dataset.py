@@ -64,7 +64,6 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
     runs = _runs(settings)
     items = tables.read(folder / "items.parquet", tables.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in items}
-    facts = read_json(llm / "llm.json")
     spelled = tables.read(llm / "titles.parquet", tables.TITLES).to_pylist()
     truth = folder / "truth.json"
     return DatasetView(
@@ -79,9 +78,9 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         tasks=sorted(settings.adapter.tasks, reverse=True),  # residual, the headline, first
         figures=_figures(scores, runs, settings),
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
-        llm=facts,
+        llm=read_json(llm / "llm.json"),
         unspelled=[row for row in spelled if not row["spells"]][:_UNSPELLED_SHOWN],
-        capacities=_capacities(folder, facts["hidden_size"], len(titles), settings),
+        capacities=_capacities(llm, runs, len(titles), settings),
         truth=read_json(truth) if truth.is_file() else {},
         journal=read_journal(results, name),
     )
@@ -142,10 +141,13 @@ def _figures(scores: Scores, runs: list[Run], settings: Settings) -> dict[str, M
     return figures
 
 
-def _capacities(folder: Path, hidden_size: int, n_items: int, settings: Settings) -> list[Capacity]:
-    capacities = []
-    for recommender in settings.recommenders.names:
-        states = folder / "states" / recommender / f"seed{settings.recommenders.seeds[0]}.parquet"
-        width = int(tables.metadata(states)["shape"][1])
-        capacities.append(Capacity(recommender, width, width * hidden_size / n_items))
-    return capacities
+def _capacities(llm: Path, runs: list[Run], n_items: int, settings: Settings) -> list[Capacity]:
+    """Capacity of every recommender's states, as its first adapter was built for them."""
+    capacities: dict[str, Capacity] = {}
+    for run in runs:
+        cell = f"{run.recommender}/{settings.adapter.tasks[0]}/{run.adapter}/seed{run.seed}"
+        built = read_json(llm / "adapters" / cell / "config.json")
+        width = int(built["shape"][-1])
+        found = Capacity(run.recommender, width, width * built["hidden_size"] / n_items)
+        capacities.setdefault(run.recommender, found)
+    return list(capacities.values())
