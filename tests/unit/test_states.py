@@ -186,11 +186,12 @@ def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_states_of_other_examples_are_refused(tmp_path: Path) -> None:
     states = encode(tmp_path)
-    short = tmp_path / "short.parquet"
-    rows = tables.read(states, tables.states_schema(HISTORY, WIDTH)).slice(0, 20)
-    tables.write(short, rows, rows.schema, tables.metadata(states))
-    with pytest.raises(UserError, match="lacks states of evaluated examples"):
-        select(tmp_path, short)
+    rows = tables.read(states, tables.states_schema(HISTORY, WIDTH))
+    other = tmp_path / "other.parquet"
+    for part, message in ((rows.slice(0, 20), "states of 20 examples"), (rows[3:], "not of these")):
+        tables.write(other, part, rows.schema, tables.metadata(states))
+        with pytest.raises(UserError, match=message):
+            select(tmp_path, other)
 
 
 def test_a_wrong_number_of_outputs_is_refused(tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ class DecayedMarkov:
             shape=(n_items + 1, n_items + 1),
         )
         totals = counts.sum(axis=1)
-        shares = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-        self.transitions = sparse.diags_array(shares).tocsr() @ counts
+        scale = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
+        self.transitions = sparse.diags_array(scale).tocsr() @ counts
 
     def scores(self, batch: SequenceBatch) -> Tensor:
         """Sum the decayed transitions from the history's items: (B, V), padding -inf."""

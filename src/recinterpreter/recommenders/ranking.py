@@ -20,7 +20,9 @@ from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.sequence import SequenceBatch
 from recinterpreter.recommenders.windows import Windows
 
-_SCORES_AT_A_TIME = 2**23  # 32 MiB of float32
+# Bounds of a batch: its scores (32 MiB of float32), and what is encoded and seen for its rows.
+_SCORES_AT_A_TIME = 2**23
+_ROWS_AT_A_TIME = 1024
 
 
 class Scorer(Protocol):
@@ -91,7 +93,7 @@ def ranks(
     a target's score is not a finite number.
     """
     found = np.empty(len(examples), np.int32)
-    size = max(1, _SCORES_AT_A_TIME // (scorer.n_items + 1))
+    size = max(1, min(_ROWS_AT_A_TIME, _SCORES_AT_A_TIME // (scorer.n_items + 1)))
     for start in range(0, len(examples), size):
         part = examples.take(np.arange(start, min(start + size, len(examples))))
         scores = scorer.scores(part.batch(device))

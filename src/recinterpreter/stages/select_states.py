@@ -39,8 +39,8 @@ def select_states(
     table = tables.read(examples, tables.EXAMPLES)
     chosen = evaluated_examples(table, settings.sample, settings.seed)
     ids, users = table["example_id"].to_numpy(), table["user_id"].to_numpy()
-    training = ids[table["split"].to_numpy(zero_copy_only=False) == "train"]
-    recorded, means = _read(states, chosen, training)
+    training = table["split"].to_numpy(zero_copy_only=False) == "train"
+    recorded, means = _read(states, ids, training, np.isin(ids, chosen))
     user_ids = users[np.searchsorted(ids, chosen)]
     logger.info("%d evaluated examples of %d users", len(chosen), len(np.unique(user_ids)))
 
@@ -60,32 +60,37 @@ def select_states(
 
 
 def _read(
-    states: Path, chosen: np.ndarray, training: np.ndarray
+    states: Path, ids: np.ndarray, training: np.ndarray, chosen: np.ndarray
 ) -> tuple[StateRows, tuple[np.ndarray, np.ndarray]]:
-    """Stream STATES once: the rows of the chosen ids, the means of before and after in training."""
+    """Stream STATES once: the chosen rows, and the means of before and after in training.
+
+    ids: (E) of all examples, ascending, in which training and chosen (E) mark some.
+    """
     positions, width = tables.metadata(states)["shape"]
     means = MaskedMean(positions, width), MaskedMean(positions, width)
     kept: list[tuple[np.ndarray, ...]] = []
+    known = 0
     for rows in tables.read_batches(states, _ROWS_AT_A_TIME):
         example_ids = rows.column("example_id").to_numpy()
+        here = slice(known, known + len(example_ids))
+        known += len(example_ids)
+        if not np.array_equal(ids[here], example_ids):
+            raise UserError(f"{states} is not of these examples; delete it and run again")
         columns = [
             tables.matrix(rows.column(name), positions)
             for name in ("before", "after", "before_mask", "after_mask")
         ]
         before, after = columns[:2]
         masks = [mark[..., 0] for mark in columns[2:]]
-        known = np.isin(example_ids, training)
         for mean, part, mask in zip(means, (before, after), masks, strict=True):
-            mean.add(part[known], mask[known])
-        wanted = np.isin(example_ids, chosen)
-        if wanted.any():
-            kept.append(tuple(c[wanted] for c in (example_ids, before, after, *masks)))
-    found = [np.concatenate(parts) for parts in zip(*kept, strict=True)] if kept else []
-    if not found or not np.array_equal(found[0], chosen):
+            mean.add(part[training[here]], mask[training[here]])
+        if chosen[here].any():
+            kept.append(tuple(c[chosen[here]] for c in (example_ids, before, after, *masks)))
+    if known != len(ids):
         raise UserError(
-            f"{states} lacks states of evaluated examples: it is of other examples; "
-            "delete it and run again"
+            f"{states} has states of {known} examples, wanted {len(ids)}; delete it and run again"
         )
+    found = [np.concatenate(parts) for parts in zip(*kept, strict=True)]
     kind = found[1].dtype
     return StateRows(*found), (means[0].value().astype(kind), means[1].value().astype(kind))
 
