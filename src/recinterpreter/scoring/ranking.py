@@ -44,7 +44,7 @@ def _evaluation(
     for cutoff in settings.cutoffs:
         for cell, rank in ranks.items():
             yield cell.row(evaluation, f"hr@{cutoff}", users.share(rank <= cutoff), None)
-            gain = users.mean(discounted_gain(rank, cutoff))
+            gain = users.share(discounted_gain(rank, cutoff))
             yield cell.row(evaluation, f"ndcg@{cutoff}", gain, None)
             for baseline in ranks if cell.seed is not None else ():
                 if baseline.seed is None:

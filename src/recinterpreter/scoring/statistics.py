@@ -64,17 +64,18 @@ class UserBootstrap:
         numbers = np.asarray(values, float)
         return self._estimate(float(numbers.mean()), self._means(numbers))
 
-    def share(self, hits: ArrayLike) -> Estimate:
-        """Estimate a share of examples, (n) booleans.
+    def share(self, values: ArrayLike) -> Estimate:
+        """Estimate the mean of a value between 0 and 1 per example, (n); a mark is 0 or 1.
 
-        Where all examples agree no resample can differ, and the interval would be a point: then
+        Where all are 0, or all 1, no resample can differ and the interval would be a point: then
         it is Wilson's for as many independent trials as there are users.
         """
-        marks = np.asarray(hits, bool)
-        if marks.all() or not marks.any():
-            cautious = wilson(int(marks[0]) * self.n_users, self.n_users, self._confidence)
-            return Estimate(cautious.value, cautious.low, cautious.high, self.n)
-        return self.mean(marks)
+        numbers = np.asarray(values, float)
+        value = float(numbers[0])
+        if value not in (0.0, 1.0) or not (numbers == value).all():
+            return self.mean(numbers)
+        cautious = wilson(int(value) * self.n_users, self.n_users, self._confidence)
+        return Estimate(value, cautious.low, cautious.high, self.n)
 
     def difference(self, values: ArrayLike, others: ArrayLike) -> Estimate:
         """Estimate the mean of values - others, paired by example."""

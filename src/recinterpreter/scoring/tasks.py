@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import polars as pl
 
 from recinterpreter.errors import UserError
@@ -117,8 +116,8 @@ def _of_the_wording(
         titles = [[catalogue.title_of(i) for i in named] for named in table["named"].to_list()]
         outside = [t.count(OUTSIDE) / len(t) if t else 1.0 for t in titles]
         repeated = [_repeated(t) / len(t) if t else 0.0 for t in titles]
-        yield cell.row(evaluation, "out of catalogue", users.mean(np.array(outside)), source)
-        yield cell.row(evaluation, "repetition", users.mean(np.array(repeated)), source)
+        yield cell.row(evaluation, "out of catalogue", users.share(outside), source)
+        yield cell.row(evaluation, "repetition", users.share(repeated), source)
 
 
 def _repeated(titles: Sequence[int]) -> int:
