@@ -7,6 +7,7 @@ from typing import get_args
 
 import yaml
 
+from recinterpreter.configuration import load
 from recinterpreter.errors import UserError
 from recinterpreter.settings import (
     AdapterKind,
@@ -14,7 +15,6 @@ from recinterpreter.settings import (
     BaselineName,
     RecommenderName,
     Task,
-    load,
 )
 from recinterpreter.workflow.digest import closure_digest, code_digest
 from recinterpreter.workflow.inputs import (

@@ -1,4 +1,4 @@
-"""Settings: config.yaml as frozen typed sections, one per stage, checked once before any job.
+"""Settings: config.yaml as frozen typed sections, one per stage; `configuration` checks them.
 
 There are no defaults here: config.yaml is the one place that holds them, presets overlay it.
 Each `Settings` method returns what one stage receives, and nothing else, so that a key makes
@@ -7,20 +7,17 @@ stale just the stages that read it.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from recinterpreter.errors import UserError
+from pydantic import BaseModel, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=1)]
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
@@ -91,32 +88,17 @@ class Data(Section):
     """Which data sets to run, and how events and titles are read."""
 
     sources: Annotated[list[Source], Field(min_length=1)]
-    min_rating: float | None
+    min_rating: Number | None
     titles: Titles
     demo: DemoSource
     ml_100k: MovieLensSource = Field(alias="ml-100k")
     events: EventsSource
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _distinct("sources", self.sources)
-        if "events" in self.sources and not (self.events.events and self.events.items):
-            raise ValueError(
-                "data.sources names events, but data.events.events or data.events.items is null; "
-                "give both files"
-            )
-        if self.events.name in ("demo", "ml-100k"):
-            raise ValueError(
-                f"data.events.name is {self.events.name!r}, the name of a built-in data set; "
-                "choose another, it becomes a folder of results/"
-            )
-        return self
-
 
 class Ingest(Section):
     """What an ingest stage receives: its own source's block and the rules all sources share."""
 
-    min_rating: float | None
+    min_rating: Number | None
     titles: Titles
     source: DemoSource | MovieLensSource | EventsSource
 
@@ -128,15 +110,6 @@ class Split(Section):
     train: Positive
     validation: Positive
     history: Annotated[int, Field(ge=2, le=1000)]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.train + self.validation >= 1:
-            raise ValueError(
-                f"split.train + split.validation = {self.train + self.validation:g}; "
-                "wanted less than 1, the rest is the test split"
-            )
-        return self
 
 
 # --- recommenders -------------------------------------------------------------------------------
@@ -170,17 +143,6 @@ class Recommenders(Section):
     patience: Count
     sasrec: SASRecModel
     gru4rec: GRU4RecModel
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        for key in ("names", "baselines", "seeds"):
-            _distinct(key, getattr(self, key))
-        if self.embedding_size % self.sasrec.heads:
-            raise ValueError(
-                f"recommenders.embedding_size {self.embedding_size} is not a multiple of "
-                f"recommenders.sasrec.heads {self.sasrec.heads}"
-            )
-        return self
 
 
 class RecommenderTraining(Section):
@@ -227,15 +189,6 @@ class EmbeddedLLM(Section):
     learning_rate: Positive
     noise: NotNegative
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.hidden_size % (2 * self.heads):
-            raise ValueError(
-                f"llm.embedded.hidden_size {self.hidden_size} must be a multiple of twice "
-                f"llm.embedded.heads {self.heads} (rotary positions turn pairs of dimensions)"
-            )
-        return self
-
 
 class Teaching(Section):
     """What teach_language_model receives."""
@@ -257,14 +210,8 @@ class LLM(Section):
         name = self.source.rstrip("/")
         if name.startswith((".", "/", "~")):
             name = name.rsplit("/", 1)[-1]
-        name = re.sub(r"[^A-Za-z0-9_.-]+", "--", name)
-        return f"{name}@{self.revision}" if self.revision else name
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.source == "embedded" and self.revision is not None:
-            raise ValueError("llm.revision belongs to a Hugging Face id; it is null for embedded")
-        return self
+        name = f"{name}@{self.revision}" if self.revision else name
+        return re.sub(r"[^A-Za-z0-9_.@-]+", "--", name)
 
 
 class Adapter(Section):
@@ -281,12 +228,6 @@ class Adapter(Section):
     learning_rate: Positive
     rising_epochs: Count
     l2: NotNegative
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _distinct("kinds", self.kinds)
-        _distinct("tasks", self.tasks)
-        return self
 
 
 class AdapterTraining(Section):
@@ -324,11 +265,6 @@ class Answers(Section):
     seed: Whole
     batch_size: Count
     max_new_tokens: NewTokens
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _distinct("controls", self.controls)
-        return self
 
 
 class StateSelection(Section):
@@ -455,82 +391,3 @@ class Settings(Section):
 
 def _shared(block: Section, stage: type[Section]) -> dict[str, Any]:
     return {k: getattr(block, k) for k in stage.model_fields if k in type(block).model_fields}
-
-
-def _distinct(key: str, values: list[Any]) -> None:
-    twice = sorted({str(v) for v in values if values.count(v) > 1})
-    if twice:
-        raise ValueError(f"{key} names {', '.join(twice)} twice")
-
-
-# --- validation ---------------------------------------------------------------------------------
-
-
-def load(config: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]]) -> Settings:
-    """Check a merged configuration and return it typed.
-
-    `files` maps each configuration file to what it held, the last one winning, so that an error
-    can name the file its key came from. Raises UserError with *all* that is wrong, a line each:
-    file, key, what was got, what is valid.
-    """
-    try:
-        return Settings.model_validate_json(json.dumps(config, default=str))
-    except ValidationError as error:
-        lines = [_explain(dict(e), files) for e in error.errors(include_url=False)]
-        raise UserError("the configuration cannot be used:\n  " + "\n  ".join(lines)) from None
-
-
-def _explain(error: dict[str, Any], files: Mapping[str, Mapping[str, Any]]) -> str:
-    keys = [k for k in error["loc"] if not (isinstance(k, str) and k.endswith("Model"))]
-    path = ".".join(str(k) for k in keys) or "(the whole file)"
-    got = error.get("input")
-    kind = error["type"]
-    where = _file_of(keys, files)
-    if kind == "extra_forbidden":
-        known = _keys_at(keys[:-1])
-        close = difflib.get_close_matches(str(keys[-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        return f"{where}: {path}: unknown key; {hint}valid here: {', '.join(known)}"
-    if kind == "missing":
-        return f"{where}: {path}: missing; config.yaml has every key with its default"
-    message = error["msg"].removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{where}: {path}: {message}"
-    if kind in ("float_type", "int_type") and isinstance(got, str):
-        message += f"{_number_hint(got)}"
-    return f"{where}: {path}: got {got!r}; {message[0].lower()}{message[1:]}"
-
-
-def _number_hint(text: str) -> str:
-    try:
-        value = float(text)
-    except ValueError:
-        return ""
-    return (
-        f" (YAML reads {text} as text: write {value!r}, or with a point and a signed exponent: "
-        f"{value:.1e})"
-    )
-
-
-def _keys_at(path: list[Any]) -> list[str]:
-    """Names of the keys that are valid inside the block at `path`."""
-    block: type[BaseModel] = Settings
-    for key in path:
-        for name, field in block.model_fields.items():
-            if key in (name, field.alias) and isinstance(field.annotation, type):
-                block = field.annotation
-    return [field.alias or name for name, field in block.model_fields.items()]
-
-
-def _file_of(keys: list[Any], files: Mapping[str, Mapping[str, Any]]) -> str:
-    """The last file that sets this key, or the deepest block around it."""
-    best, depth = "--config", 0
-    for name, content in files.items():
-        value: Any = content
-        for level, key in enumerate(keys, start=1):
-            if not isinstance(value, Mapping) or key not in value:
-                break
-            value = value[key]
-            if level >= depth:
-                best, depth = name, level
-    return best

@@ -1,4 +1,4 @@
-"""What Snakemake itself costs: a dry run, the tiny chain, and finding that nothing is to be done."""
+"""What Snakemake itself costs: dry runs, the tiny chain, finding that nothing is to be done."""
 
 import subprocess
 import sys

@@ -38,7 +38,7 @@ def settings() -> Settings:
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["scores"]["resamples"] = 200
     config["report"]["cases"] = 3
-    return load(config, {})
+    return Settings.model_validate_json(json.dumps(config))
 
 
 def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None:
@@ -292,7 +292,7 @@ def test_the_papers_table_stands_beside_its_own_data_only(page, tmp_path):
     assert "52.63" not in page
     config = json.loads(settings().as_json())
     config["data"]["sources"] = ["ml-100k"]
-    wanted = load(config, {})
+    wanted = Settings.model_validate_json(json.dumps(config))
     make_results(tmp_path, wanted, "ml-100k")
     other = render(wanted, tmp_path)
     for figure in ("52.63", "78.95", "93.68", "97.89", "74.74"):

@@ -1,0 +1,245 @@
+"""config.yaml and what overlays it, checked once before any job; every error says how to mend it.
+
+Apart from `settings`, which stages import, so that a better message here makes no result stale.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from recinterpreter.errors import UserError
+from recinterpreter.settings import LLM, Settings
+
+Keys = tuple[str | int, ...]
+Config = Mapping[str, Any]
+
+# Folders of results/ and of results/{dataset}/ that have an owner.
+_TAKEN_DATASETS = ("demo", "ml-100k", "report", "logs")
+_TAKEN_LLMS = ("embedded", "recommenders", "states", "raw", "", ".", "..")
+# What the schema's terms are called in a YAML file.
+_PLAIN_WORDS = {
+    "Input should be ": "wanted ",
+    "a valid array": "a list",
+    "a valid dictionary": "a block of keys",
+    "an object": "a block of keys",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a finite number": "a number that is not infinite and not NaN",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "List should have at least 1 item after validation, not 0": "wanted at least one entry",
+}
+
+
+def load(config: Config, files: Mapping[str, Config]) -> Settings:
+    """Check a merged configuration and return it typed.
+
+    `files` maps each configuration file to what it held, the last one winning, so that an error
+    can name the file its key came from. Raises UserError with *all* that is wrong, a line each:
+    file, key, what was got, what is valid.
+    """
+    # through JSON: lists stay lists, dates become text, and keys that are no text become text
+    plain = json.loads(json.dumps(config, default=str))
+    settings, wrong = None, []
+    try:
+        settings = Settings.model_validate_json(json.dumps(plain))
+    except ValidationError as error:
+        wrong = [_explain(dict(e), plain, files) for e in error.errors(include_url=False)]
+    for check in _CONTRADICTIONS:
+        # a key that is missing or of a wrong kind has been told of above
+        with suppress(KeyError, TypeError, AttributeError, ZeroDivisionError):
+            for keys, message in check(plain):
+                wrong.append(f"{_file_of(keys, plain, files)}: {_dotted(keys)}: {message}")
+    if wrong or settings is None:
+        raise UserError("the configuration cannot be used:\n  " + "\n  ".join(wrong))
+    return settings
+
+
+# --- single keys --------------------------------------------------------------------------------
+
+
+def _explain(error: dict[str, Any], config: Config, files: Mapping[str, Config]) -> str:
+    keys: Keys = error["loc"]
+    where = f"{_file_of(keys, config, files)}: {_dotted(keys)}"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key; {_nearest(keys)}valid here: {', '.join(_keys_at(keys[:-1]))}"
+    if error["type"] == "missing":
+        return f"{where}: missing; config.yaml as it was shipped has every key with its default"
+    message, got = error["msg"], error["input"]
+    for term, word in _PLAIN_WORDS.items():
+        message = message.replace(term, word)
+    if error["type"] in ("float_type", "int_type") and isinstance(got, str):
+        message += _number_hint(got)
+    return f"{where}: got {json.dumps(got, ensure_ascii=False)}; {message}"
+
+
+def _number_hint(text: str) -> str:
+    try:
+        value = float(text)
+    except ValueError:
+        return ""
+    shown = repr(int(value) if value.is_integer() else value)
+    if "e" in shown:  # as YAML wants it: with a point and a sign
+        mantissa, exponent = shown.split("e")
+        shown = f"{mantissa}{'' if '.' in mantissa else '.0'}e{int(exponent):+d}"
+    return f" (YAML reads this as text; write {shown})"
+
+
+def _nearest(keys: Keys) -> str:
+    """Suggest a key of the same block that is spelt alike, or the same key of other blocks."""
+    name = str(keys[-1])
+    close = difflib.get_close_matches(name, _keys_at(keys[:-1]), n=1)
+    close = close or [key for key in _all_keys(Settings) if key.split(".")[-1] == name]
+    return f"did you mean {' or '.join(repr(key) for key in close)}? " if close else ""
+
+
+def _all_keys(block: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in block.model_fields.items():
+        yield prefix + (field.alias or name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _all_keys(field.annotation, f"{prefix}{field.alias or name}.")
+
+
+def _keys_at(path: Keys) -> list[str]:
+    """Names of the keys that are valid inside the block at `path`."""
+    block = _dotted(path) + "." if path else ""
+    inside = [key.removeprefix(block) for key in _all_keys(Settings) if key.startswith(block)]
+    return [key for key in inside if "." not in key]
+
+
+def _dotted(keys: Keys) -> str:
+    return ".".join(str(key) for key in keys)
+
+
+_ABSENT = object()
+
+
+def _at(config: Any, keys: Keys) -> Any:
+    for key in keys:
+        try:
+            config = config[key]
+        except (KeyError, IndexError, TypeError):
+            return _ABSENT
+    return config
+
+
+def _file_of(keys: Keys, config: Config, files: Mapping[str, Config]) -> str:
+    """Name the last file that sets this key as it is; a missing key belongs to its block."""
+    value = _at(config, keys)
+    if value is _ABSENT:
+        around = [name for name, content in files.items() if _at(content, keys[:-1]) is not _ABSENT]
+        return around[0] if around else "--config"
+    for name in reversed(list(files)):
+        found = _at(files[name], keys)
+        if found is not _ABSENT and json.dumps(found, default=str) == json.dumps(value):
+            return name
+    return "--config"
+
+
+# --- keys that contradict each other ------------------------------------------------------------
+
+Contradictions = Iterator[tuple[Keys, str]]
+
+
+def _twice(*keys: str) -> Callable[[Config], Contradictions]:
+    def check(config: Config) -> Contradictions:
+        values = _at(config, keys)
+        twice = sorted({str(value) for value in values if values.count(value) > 1})
+        if twice:
+            yield keys, f"names {', '.join(twice)} twice"
+
+    return check
+
+
+def _no_test_split(config: Config) -> Contradictions:
+    split = config["split"]
+    if split["train"] + split["validation"] >= 1:
+        yield (
+            ("split", "train"),
+            f"train {split['train']} + validation {split['validation']} leaves nothing; wanted a "
+            "sum below 1, the rest is the test split",
+        )
+
+
+def _heads_of_sasrec(config: Config) -> Contradictions:
+    block = config["recommenders"]
+    width, heads = block["embedding_size"], block["sasrec"]["heads"]
+    if "sasrec" in block["names"] and width > 0 and heads > 0 and width % heads:
+        yield (
+            ("recommenders", "sasrec", "heads"),
+            f"{heads} heads cannot share an embedding_size of {width}; wanted a divisor of it",
+        )
+
+
+def _heads_of_embedded(config: Config) -> Contradictions:
+    embedded = config["llm"]["embedded"]
+    width, heads = embedded["hidden_size"], embedded["heads"]
+    if width > 0 and heads > 0 and width % (2 * heads):
+        yield (
+            ("llm", "embedded", "heads"),
+            f"{heads} heads cannot share a hidden_size of {width}; wanted hidden_size to be a "
+            "multiple of twice the heads (rotary positions turn pairs of dimensions)",
+        )
+
+
+def _events_tables(config: Config) -> Contradictions:
+    data = config["data"]
+    if "events" in data["sources"]:
+        for key in ("events", "items"):
+            if not data["events"][key]:
+                yield (
+                    ("data", "events", key),
+                    f"got {json.dumps(data['events'][key])}, and data.sources names events; "
+                    "wanted the path of your table",
+                )
+
+
+def _events_name(config: Config) -> Contradictions:
+    name = config["data"]["events"]["name"]
+    if name in _TAKEN_DATASETS:
+        yield (
+            ("data", "events", "name"),
+            f"{name!r} is taken: results/{name} belongs to something else; choose another name",
+        )
+
+
+def _llm_folder(config: Config) -> Contradictions:
+    llm = config["llm"]
+    source, revision = llm["source"], llm["revision"]
+    is_name = not source.startswith((".", "/", "~")) and source != "embedded"
+    if revision is not None and not is_name:
+        yield (
+            ("llm", "revision"),
+            f"got {revision!r}; wanted null, only a Hugging Face id has revisions",
+        )
+    slug = LLM.model_construct(source=source, revision=None).slug
+    if source != "embedded" and slug in _TAKEN_LLMS:
+        yield (
+            ("llm", "source"),
+            f"{source!r} would keep its results in a folder named {slug!r}, which is taken; "
+            "rename the folder or give a link to it another name",
+        )
+
+
+_CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
+    _twice("data", "sources"),
+    _twice("recommenders", "names"),
+    _twice("recommenders", "baselines"),
+    _twice("recommenders", "seeds"),
+    _twice("adapter", "kinds"),
+    _twice("adapter", "tasks"),
+    _twice("answers", "controls"),
+    _twice("scores", "cutoffs"),
+    _events_tables,
+    _events_name,
+    _no_test_split,
+    _heads_of_sasrec,
+    _heads_of_embedded,
+    _llm_folder,
+)
