@@ -12,7 +12,6 @@ import yaml
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import write_json
-from recinterpreter.configuration import load
 from recinterpreter.errors import UserError
 from recinterpreter.language_model.adapter import WANTED_CAPACITY
 from recinterpreter.report.cases import Piece, marked
