@@ -150,7 +150,8 @@ Contradictions = Iterator[tuple[Keys, str]]
 def _twice(*keys: str) -> Callable[[Config], Contradictions]:
     def check(config: Config) -> Contradictions:
         values = _at(config, keys)
-        twice = sorted({str(value) for value in values if values.count(value) > 1})
+        several = values if isinstance(values, list) else []
+        twice = sorted({str(value) for value in several if several.count(value) > 1})
         if twice:
             yield keys, f"names {', '.join(twice)} twice"
 

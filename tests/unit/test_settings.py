@@ -1,0 +1,84 @@
+"""What each stage receives: its own keys and no others, as one sorted line of JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recinterpreter.settings import LLM, Settings
+
+ROOT = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def settings(**overlays: dict) -> Settings:
+    blocks = {name: {**CONFIG[name], **overlays.get(name, {})} for name in CONFIG}
+    return Settings.model_validate_json(json.dumps(blocks))
+
+
+def test_as_json_is_one_sorted_line_and_comes_back() -> None:
+    one = settings().training("sasrec", "3")
+    line = one.as_json()
+    assert "\n" not in line
+    assert line == json.dumps(json.loads(line), sort_keys=True)
+    assert type(one).model_validate_json(line) == one
+    assert Settings.model_validate_json(settings().as_json()) == settings()
+
+
+def test_a_stage_receives_the_wildcards_in_its_settings() -> None:
+    training = settings().training("gru4rec", "7")
+    assert (training.recommender, training.seed) == ("gru4rec", 7)
+    assert training.model.model_dump() == CONFIG["recommenders"]["gru4rec"]
+    adapter = settings().adapter_training("demo", "residual", "conv_linear", "7")
+    assert (adapter.task, adapter.adapter, adapter.seed) == ("residual", "conv_linear", 7)
+    answering = settings().answering("demo", "residual", "conv_linear")
+    assert answering.max_new_tokens == CONFIG["answers"]["max_new_tokens"]["residual"]
+
+
+def test_a_stage_does_not_receive_what_others_read() -> None:
+    before, after = settings(), settings(answers={"sample": 7}, report={"title": "another"})
+    assert before.training("sasrec", "0") == after.training("sasrec", "0")
+    cell = ("demo", "recovery", "conv_linear")
+    assert before.adapter_training(*cell, "0") == after.adapter_training(*cell, "0")
+    assert before.answering(*cell) == after.answering(*cell)
+    assert before.selection() != after.selection()
+    # another recommender's own block is none of SASRec's business
+    other = settings(recommenders={"gru4rec": {"layers": 3}})
+    assert before.training("sasrec", "0") == other.training("sasrec", "0")
+    assert before.training("gru4rec", "0") != other.training("gru4rec", "0")
+
+
+def test_ingest_receives_its_own_source_only() -> None:
+    demo = settings().ingest("demo")
+    assert set(json.loads(demo.as_json())["source"]) == {"items", "users", "seed"}
+    movielens = settings().ingest("ml-100k")
+    assert set(json.loads(movielens.as_json())["source"]) == {"path"}
+
+
+def test_datasets_sources_and_domains() -> None:
+    one = settings(
+        data={"sources": ["demo", "events"], "events": {**CONFIG["data"]["events"], "name": "mine"}}
+    )
+    assert one.datasets == ["demo", "mine"]
+    assert one.sources == ["recorded", "another_user", "mean_state", "prompt_only"]
+    assert (one.domain("demo"), one.domain("mine"), one.domain("ml-100k")) == (
+        "movies",
+        "items",
+        "movies",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "revision", "slug"),
+    [
+        ("embedded", None, "embedded"),
+        ("./models/tiny", None, "tiny"),
+        ("/models/tiny llama/", None, "tiny--llama"),
+        ("meta-llama/Llama-2-7b-hf", None, "meta-llama--Llama-2-7b-hf"),
+        ("meta-llama/Llama-2-7b-hf", "refs/pr/1", "meta-llama--Llama-2-7b-hf@refs--pr--1"),
+    ],
+)
+def test_the_llm_has_one_folder(source: str, revision: str | None, slug: str) -> None:
+    llm = LLM.model_construct(source=source, revision=revision)
+    assert llm.slug == slug
