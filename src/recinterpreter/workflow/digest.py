@@ -48,9 +48,13 @@ def import_closure(entries: Iterable[Path], package: Path = PACKAGE) -> set[Path
         if module in closure:
             continue
         closure.add(module)
-        for name in _parsed(module).imports:
-            waiting.extend(_files(name, package))
+        waiting.extend(direct_imports(module, package))
     return closure
+
+
+def direct_imports(module: Path, package: Path = PACKAGE) -> set[Path]:
+    """Return the files of the package that a module's own import statements load."""
+    return {file for name in _parsed(module).imports for file in _files(name, package)}
 
 
 class _Module:
