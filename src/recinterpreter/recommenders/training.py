@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recinterpreter import training_state
 from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.sequence import SequentialRecommender
@@ -30,10 +31,12 @@ class Report:
     """Where training stands: steps taken and epochs finished, the loss of the last step.
 
     After an epoch (`metrics` is not empty) `loss` is its mean and the metrics are those of
-    validation; best_epoch is 0 before the first; seconds count from the start of the training.
+    validation; best_epoch is 0 before the first; seconds count from the start of the training;
+    epoch_steps, of the current epoch, differs a little from one to the next.
     """
 
     step: int
+    epoch_steps: int
     epoch: int
     loss: float
     metrics: Mapping[str, float]
@@ -66,21 +69,26 @@ def train(
         epoch, step = len(reports), reports[-1].step if reports else 0
         best_epoch = reports[-1].best_epoch if reports else 0
         total, count = 0.0, 0
-        for loss, predicted in _epoch(model, optimizer, windows, settings, epoch):
+        random = np.random.default_rng([settings.seed, epoch])
+        chosen = training_rows(windows, windows.items.shape[1], random)
+        steps = math.ceil(len(chosen[0]) / settings.batch_size)
+        for loss, predicted in _epoch(model, optimizer, windows, chosen, settings, random):
             step, total, count = step + 1, total + loss * predicted, count + predicted
             if not math.isfinite(loss):
                 raise UserError(
                     f"the loss is {loss} at step {step} (epoch {epoch + 1}); wanted a number: "
                     f"lower recommenders.learning_rate, it is {settings.learning_rate:g}"
                 )
-            yield Report(step, epoch, loss, {}, best_epoch, time.monotonic() - started)
+            yield Report(step, steps, epoch, loss, {}, best_epoch, time.monotonic() - started)
         model.eval()
         metrics = dict(validate(model))
         if not best_epoch or metrics[CHOICE] > reports[best_epoch - 1].metrics[CHOICE]:
             best_epoch, best = epoch + 1, _copy(model)
         seconds = time.monotonic() - started
-        reports.append(Report(step, epoch + 1, total / count, metrics, best_epoch, seconds))
-        progress.save({"reports": [asdict(r) for r in reports]}, _state(model, optimizer, best))
+        reports.append(Report(step, steps, epoch + 1, total / count, metrics, best_epoch, seconds))
+        tensors = training_state.tensors(model, optimizer)
+        tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+        progress.save({"reports": [asdict(r) for r in reports]}, tensors)
         yield reports[-1]
     model.load_state_dict(best)
     model.eval()
@@ -98,38 +106,26 @@ def _epoch(
     model: SequentialRecommender,
     optimizer: torch.optim.Optimizer,
     windows: Windows,
+    chosen: tuple[np.ndarray, np.ndarray],
     settings: RecommenderTraining,
-    epoch: int,
+    random: np.random.Generator,
 ) -> Iterator[tuple[float, int]]:
-    """Train on every transition once; yield each step's loss and how many it predicted."""
+    """Train on the chosen (rows, n_targets); yield each step's loss and how many it predicted."""
     model.train()
     device = model.item_table.weight.device
-    random = np.random.default_rng([settings.seed, epoch])
-    rows, n_targets = training_rows(windows, windows.items.shape[1], random)
-    for start in range(0, len(rows), settings.batch_size):
-        chosen = slice(start, start + settings.batch_size)
-        batch = windows.take(rows[chosen]).batch(device, n_targets[chosen])
+    for start in range(0, len(chosen[0]), settings.batch_size):
+        rows, n_targets = (part[start : start + settings.batch_size] for part in chosen)
+        batch = windows.take(rows).batch(device, n_targets)
         torch.manual_seed(int(random.integers(2**63)))  # of dropout
         loss = model.loss(batch)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        yield loss.item(), int(n_targets[chosen].sum())
+        yield loss.item(), int(n_targets.sum())
 
 
 def _copy(model: SequentialRecommender) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def _state(
-    model: SequentialRecommender, optimizer: torch.optim.Optimizer, best: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Name all tensors to go on from: now/..., best/..., adam/<number of parameter>/<moment>."""
-    state = {f"now/{name}": tensor for name, tensor in model.state_dict().items()}
-    state |= {f"best/{name}": tensor for name, tensor in best.items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        state |= {f"adam/{number}/{name}": tensor for name, tensor in moments.items()}
-    return state
 
 
 def _resume(
@@ -140,15 +136,6 @@ def _resume(
     if kept is None:
         return _copy(model), []
     notes, tensors = kept
-    parts: dict[str, dict[str, Tensor]] = {"now": {}, "best": {}, "adam": {}}
-    for name, tensor in tensors.items():
-        part, rest = name.split("/", 1)
-        parts[part][rest] = tensor
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in parts["adam"].items():
-        number, moment = name.split("/")
-        moments.setdefault(int(number), {})[moment] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    model.load_state_dict(parts["now"])
-    return parts["best"], [Report(**report) for report in notes["reports"]]
+    training_state.restore(model, optimizer, tensors)
+    best = {name: tensors[f"best/{name}"] for name in model.state_dict()}
+    return best, [Report(**report) for report in notes["reports"]]

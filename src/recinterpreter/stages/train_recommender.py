@@ -87,11 +87,11 @@ def _follow(reports: Iterator[Report], epochs: int) -> list[Report]:
     for report in reports:
         if report.metrics:
             finished.append(report)
-        # made at the first step taken here: epochs of an earlier run must not count in the rate
-        ticker = ticker or (None if report.metrics else Ticker("epoch", epochs, report.epoch))
-        if ticker:
-            known = finished[-1].metrics if finished else {}
-            ticker.tick(report.epoch, step=report.step, loss=report.loss, **known)
+            continue
+        # made at the first step taken here: those of an earlier run must not count in the rate
+        ticker = ticker or Ticker("step", epochs * report.epoch_steps, report.step - 1)
+        known = finished[-1].metrics if finished else {}
+        ticker.tick(report.step, epoch=report.epoch + 1, loss=report.loss, **known)
     return finished
 
 
