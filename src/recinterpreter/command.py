@@ -26,6 +26,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
+from pydantic import ValidationError
+
 from recinterpreter.checkpoint import Progress, write_json
 from recinterpreter.errors import UserError
 from recinterpreter.settings import Section
@@ -71,7 +73,8 @@ def command(stage: Stage, arguments: list[str] | None = None) -> None:
     program.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     program.__annotations__ = {p.name: p.annotation for p in shown}
     program.__doc__ = stage.__doc__
-    app = cyclopts.App(name=f"recinterpreter {_name(stage)}", help_format="plaintext")
+    name = f"recinterpreter {_name(stage)}"
+    app = cyclopts.App(name=name, help_format="plaintext", result_action="return_value")
     app.default(program)
     app(sys.argv[1:] if arguments is None else arguments)
 
@@ -138,7 +141,10 @@ def _check(hints: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
     arguments = dict(given)
     for name, kind in hints.items():
         if inspect.isclass(kind) and issubclass(kind, Section):
-            arguments[name] = kind.model_validate_json(given[name])
+            try:
+                arguments[name] = kind.model_validate_json(given[name])
+            except ValidationError as error:
+                raise UserError(f"--{name}: wanted {kind.__name__} as JSON; {error}") from None
         elif kind in (InputPath, InputPaths):
             for path in given[name] if kind == InputPaths else [given[name]]:
                 if not path.exists():

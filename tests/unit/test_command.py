@@ -1,0 +1,207 @@
+"""A stage as a program: options, checks, logs, exit codes and the record of the run."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from recinterpreter import command as module
+from recinterpreter.checkpoint import Progress, read_json, write_text
+from recinterpreter.command import (
+    InputPath,
+    InputPaths,
+    OutputPath,
+    OutputPaths,
+    command,
+    content_digest,
+    work_folder,
+)
+from recinterpreter.errors import UserError
+from recinterpreter.settings import Baseline, States
+
+SETTINGS = States(precision="float32", batch_size=2).as_json()
+
+
+@pytest.fixture(autouse=True)
+def _quiet_logger() -> Iterator[None]:
+    logger = logging.getLogger("recinterpreter")
+    before = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def join(
+    *,
+    settings: States,
+    first: InputPath,
+    others: InputPaths,
+    llm: str = "none",
+    joined: OutputPath,
+    copies: OutputPaths,
+) -> None:
+    """Join files."""
+    text = first.read_text() + "".join(path.read_text() for path in others)
+    if "bad" in text:
+        raise UserError("got bad, wanted good; write good")
+    if "defect" in text:
+        raise RuntimeError("a defect")
+    if "full" in text:
+        raise OSError(28, "No space left on device", str(joined))
+    for path in (joined, *copies):
+        write_text(path, f"{text} {settings.batch_size} {llm}")
+
+
+def run(folder: Path, *more: str, first: str = "a", settings: str = SETTINGS) -> None:
+    (folder / "a").write_text(first)
+    (folder / "b").write_text("b")
+    command(
+        join,
+        [
+            *("--settings", settings, "--first", str(folder / "a")),
+            *("--others", str(folder / "b"), str(folder / "b")),
+            *("--joined", str(folder / "deep" / "out")),
+            *("--copies", str(folder / "c1"), str(folder / "c2"), *more),
+        ],
+    )
+
+
+def exit_code(folder: Path, *more: str, **given: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        run(folder, *more, **given)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_a_stage_gets_its_files_and_settings(tmp_path: Path) -> None:
+    run(tmp_path, "--llm", "tiny")
+    for name in ("deep/out", "c1", "c2"):
+        assert (tmp_path / name).read_text() == "abb 2 tiny"
+
+
+def test_the_record_stands_beside_the_log(tmp_path: Path) -> None:
+    run(tmp_path, "--log", str(tmp_path / "logs" / "x.seed0.log"), "--code", "abc")
+    assert "done in" in (tmp_path / "logs" / "x.seed0.log").read_text()
+    record = read_json(tmp_path / "logs" / "x.seed0.json")
+    assert record["settings"] == json.loads(SETTINGS)
+    assert record["code"] == "abc"
+    assert 0 <= record["seconds"] < 60
+    assert {"python", "torch", "numpy"} <= set(record["versions"])
+
+
+def test_a_users_error_is_one_line_and_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "x.log"
+    assert exit_code(tmp_path, "--log", str(log), first="bad") == 2
+    told = "error: got bad, wanted good; write good"
+    for text in (capsys.readouterr().err, log.read_text()):
+        assert told in text
+        assert "Traceback" not in text
+    assert not log.with_suffix(".json").exists()
+    assert not (tmp_path / "deep" / "out").exists()
+
+
+def test_a_defect_keeps_its_traceback_and_exits_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(tmp_path, first="defect") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_the_users_to_mend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(tmp_path, first="full") == 2
+    told = capsys.readouterr().err
+    assert "No space left on device" in told
+    assert "Traceback" not in told
+
+
+def test_a_missing_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(tmp_path, "--others", str(tmp_path / "none")) == 2
+    assert f"--others {tmp_path / 'none'}: no such file or folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("settings", ["", "{", '{"precision": "float8", "batch_size": 1}'])
+def test_settings_that_do_not_fit_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: str
+) -> None:
+    assert exit_code(tmp_path, settings=settings) == 2
+    told = capsys.readouterr().err
+    assert "settings" in told
+    assert "Traceback" not in told
+
+
+# --- the folder of a resumable job ---------------------------------------------------------------
+
+
+def train(
+    *, settings: Baseline, data: InputPath, llm: str = "", weights: OutputPath, progress: Progress
+) -> None:
+    """Train."""
+
+
+def folder_for(tmp_path: Path, code: str = "c", **changed: object) -> Path:
+    data = tmp_path / "data"
+    data.write_text(str(changed.pop("content", "x")))
+    settings = Baseline(baseline=changed.pop("baseline", "popularity"))
+    hints = get_type_hints(train, include_extras=True)
+    arguments = {"settings": settings, "data": data, "weights": tmp_path / "w", **changed}
+    return work_folder(Path("work"), "train", code, hints, arguments)
+
+
+def test_a_work_folder_is_the_same_for_the_same_job(tmp_path: Path) -> None:
+    one = folder_for(tmp_path)
+    assert one == folder_for(tmp_path)
+    assert one.parent == Path("work")
+    # where the result goes does not determine it
+    assert one == folder_for(tmp_path, weights=tmp_path / "elsewhere")
+
+
+def test_a_work_folder_changes_with_all_that_determines_the_result(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "w").write_text("1")
+    folders = [
+        folder_for(tmp_path),
+        folder_for(tmp_path, content="y"),
+        folder_for(tmp_path, baseline="decayed_markov"),
+        folder_for(tmp_path, code="d"),
+        folder_for(tmp_path, llm="org/name"),
+        folder_for(tmp_path, llm=str(model)),
+    ]
+    (model / "w").write_text("2")
+    folders.append(folder_for(tmp_path, llm=str(model)))
+    assert len(set(folders)) == len(folders)
+
+
+def test_progress_is_kept_in_the_work_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def resume(*, settings: Baseline, progress: Progress) -> None:
+        """Resume."""
+        seen.append(progress.folder)
+
+    monkeypatch.setattr(module, "_name", lambda stage: "resume")
+    options = ["--settings", Baseline(baseline="popularity").as_json()]
+    command(resume, options)
+    command(resume, [*options, "--work", str(tmp_path)])
+    assert seen[0] is None
+    assert seen[1].parent == tmp_path
+    assert seen[1].name.startswith("resume-")
+
+
+def test_content_digest_sees_content_and_names_not_dates(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder / "deep").mkdir(parents=True)
+        (tmp_path / folder / "deep" / "w").write_text("1")
+    assert content_digest(tmp_path / "a") == content_digest(tmp_path / "b")
+    (tmp_path / "b" / "deep" / "w").rename(tmp_path / "b" / "deep" / "v")
+    assert content_digest(tmp_path / "a") != content_digest(tmp_path / "b")
+    # the known answer for "1"
+    assert content_digest(tmp_path / "a" / "deep" / "w").startswith("6b86b273ff34fce1")

@@ -1,0 +1,85 @@
+"""Files of the user's own: listed for Snakemake, and missed before any job."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from recinterpreter.errors import UserError
+from recinterpreter.settings import Settings
+from recinterpreter.workflow.inputs import (
+    insist_on_files,
+    language_model_files,
+    local_folder,
+    movielens_files,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def settings(sources: list[str], llm: str = "embedded", **paths: str) -> Settings:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["data"]["sources"] = sources
+    config["data"]["ml-100k"]["path"] = paths.get("movielens")
+    config["data"]["events"] |= {key: paths.get(key) for key in ("events", "items")}
+    config["llm"]["source"] = llm
+    return Settings.model_validate_json(json.dumps(config))
+
+
+def touch(*files: Path) -> None:
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+@pytest.mark.parametrize("inner", ["", "ml-100k"])
+def test_both_files_of_a_movielens_folder_are_inputs(tmp_path: Path, inner: str) -> None:
+    files = [tmp_path / inner / name for name in ("u.data", "u.item")]
+    touch(*files)
+    assert movielens_files(str(tmp_path)) == [str(file) for file in files]
+
+
+def test_a_movielens_zip_is_one_input() -> None:
+    assert movielens_files("some/ml-100k.zip") == ["some/ml-100k.zip"]
+
+
+def test_names_are_no_folders() -> None:
+    assert local_folder("embedded") is None
+    assert local_folder("meta-llama/Llama-2-7b-hf") is None
+    assert language_model_files("meta-llama/Llama-2-7b-hf") == []
+    assert local_folder("~/models") == str(Path.home() / "models")
+
+
+def test_a_model_is_its_configuration_weights_and_tokenizer(tmp_path: Path) -> None:
+    wanted = ["config.json", "model-1.safetensors", "tokenizer.json", "tokenizer.model"]
+    touch(*(tmp_path / name for name in [*wanted, "README.md", "pytorch_model.bin"]))
+    assert language_model_files(str(tmp_path)) == [str(tmp_path / name) for name in wanted]
+
+
+def test_what_is_not_asked_for_may_be_missing() -> None:
+    insist_on_files(settings(["demo"], movielens="/none"))
+    insist_on_files(settings(["demo"], llm="meta-llama/Llama-2-7b-hf"))
+
+
+def test_all_missing_files_are_told_together(tmp_path: Path) -> None:
+    touch(tmp_path / "ml" / "u.data", tmp_path / "llm" / "config.json")
+    asked = settings(
+        ["ml-100k", "events"],
+        llm=str(tmp_path / "llm"),
+        movielens=str(tmp_path / "ml"),
+        events=str(tmp_path / "events.csv"),
+        items=str(tmp_path / "items.csv"),
+    )
+    with pytest.raises(UserError) as caught:
+        insist_on_files(asked)
+    told = str(caught.value)
+    assert f"data.ml-100k.path: {tmp_path}/ml/u.item: no such file" in told
+    assert f"data.events.events: {tmp_path}/events.csv: no such file" in told
+    assert f"data.events.items: {tmp_path}/items.csv: no such file" in told
+    assert f"llm.source: {tmp_path}/llm: this folder has no *.safetensors and no token" in told
+
+
+def test_a_missing_model_folder_is_told() -> None:
+    with pytest.raises(UserError, match=r"llm\.source: \./none: no such folder; wanted one with"):
+        insist_on_files(settings(["demo"], llm="./none"))
