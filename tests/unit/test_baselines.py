@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sequence_examples import windows_of
 
 from recinterpreter.recommenders.baselines import DecayedMarkov, Popularity
 from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, ranks
-from tests.unit.sequence_examples import windows_of
 
 CPU = torch.device("cpu")
 

@@ -10,6 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sequence_examples import (
+    interactions_of,
+    training_settings,
+    windows_of,
+    write_tables,
+)
 from torch import Tensor
 
 from recinterpreter import tables
@@ -22,12 +28,6 @@ from recinterpreter.recommenders.sequence import SequenceBatch
 from recinterpreter.settings import Baseline
 from recinterpreter.stages.rank_baseline import rank_baseline
 from recinterpreter.stages.rank_recommender import rank_recommender
-from tests.unit.sequence_examples import (
-    interactions_of,
-    training_settings,
-    windows_of,
-    write_tables,
-)
 
 CPU = torch.device("cpu")
 N_ITEMS = 12

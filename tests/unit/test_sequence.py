@@ -7,13 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sequence_examples import RECOMMENDERS, training_settings, windows_of
 from torch import Tensor
 
 from recinterpreter.checkpoint import write_json, write_tensors
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.recommenders.sequence import SequenceBatch, SequentialRecommender
-from tests.unit.sequence_examples import RECOMMENDERS, training_settings, windows_of
 
 N_ITEMS, POSITIONS = 30, 6
 CPU = torch.device("cpu")

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sequence_examples import examples_of, windows_of
 
 from recinterpreter.recommenders.windows import from_rows, training_rows
-from tests.unit.sequence_examples import examples_of, windows_of
 
 CPU = torch.device("cpu")
 

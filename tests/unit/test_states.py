@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from sequence_examples import RECOMMENDERS, training_settings, write_tables
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import write_json, write_tensors
@@ -18,7 +19,6 @@ from recinterpreter.settings import States, StateSelection
 from recinterpreter.stages import encode_states as stage
 from recinterpreter.stages.encode_states import encode_states
 from recinterpreter.stages.select_states import select_states
-from tests.unit.sequence_examples import RECOMMENDERS, training_settings, write_tables
 
 CPU = torch.device("cpu")
 N_ITEMS, HISTORY, WIDTH = 25, 4, 16

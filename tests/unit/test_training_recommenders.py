@@ -7,6 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sequence_examples import (
+    RECOMMENDERS,
+    training_settings,
+    walks,
+    windows_of,
+    write_tables,
+)
 from torch import Tensor
 
 from recinterpreter import tables
@@ -19,13 +26,6 @@ from recinterpreter.recommenders.training import Report, train
 from recinterpreter.recommenders.windows import Windows
 from recinterpreter.settings import RecommenderTraining
 from recinterpreter.stages.train_recommender import train_recommender
-from tests.unit.sequence_examples import (
-    RECOMMENDERS,
-    training_settings,
-    walks,
-    windows_of,
-    write_tables,
-)
 
 CPU = torch.device("cpu")
 N_ITEMS, HISTORY = 40, 6
