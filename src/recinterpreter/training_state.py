@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 
 def tensors(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Name all tensors of a training: model/<name>, adam/<number of parameter>/<moment>."""
-    named = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    """Name all tensors of a training: model/<name>, adam/<number of parameter>/<moment>.
+
+    Parameters only, tied ones once: buffers are not trained here.
+    """
+    named = {f"model/{name}": tensor.detach() for name, tensor in model.named_parameters()}
     for number, moments in optimizer.state_dict()["state"].items():
         named |= {f"adam/{number}/{name}": tensor for name, tensor in moments.items()}
     return named
@@ -21,14 +24,13 @@ def restore(
 ) -> None:
     """Put model and optimizer where `tensors` found them; other names are left alone."""
     moments: dict[int, dict[str, Tensor]] = {}
-    weights: dict[str, Tensor] = {}
     for name, tensor in named.items():
         part, _, rest = name.partition("/")
-        if part == "model":
-            weights[rest] = tensor
-        elif part == "adam":
+        if part == "adam":
             number, moment = rest.split("/")
             moments.setdefault(int(number), {})[moment] = tensor
-    model.load_state_dict(weights)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(named[f"model/{name}"])
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})

@@ -24,7 +24,12 @@ SLOTS: dict[Task, tuple[str, ...]] = {"recovery": ("after",), "residual": ("befo
 
 @dataclass(frozen=True)
 class ShownStates:
-    """States of N examples: values (N, S, L, D) and mask (N, S, L); values None: nothing shown."""
+    """States of N examples: values (N, S, L, D) and mask (N, S, L); values None: nothing shown.
+
+    Aligned to the right by the history `after`, all slots of an example alike: the last item
+    stands at the last position whatever the length of its history, and the state before it one
+    position earlier. So one weight of the adapter's convolution belongs to "the last item".
+    """
 
     example_ids: np.ndarray
     values: np.ndarray | None
@@ -70,8 +75,22 @@ def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> Sho
     if not ids:
         raise UserError(f"{path}: holds none of the examples that are asked for")
     order = np.argsort(np.concatenate(ids), kind="stable")
+    mask = np.concatenate(masks)[order]
+    places = _places(mask)
     return ShownStates(
         np.concatenate(ids)[order],
-        None if nothing_shown else np.concatenate(values)[order],
-        np.concatenate(masks)[order],
+        None
+        if nothing_shown
+        else np.take_along_axis(np.concatenate(values)[order], places[..., None], axis=2),
+        np.take_along_axis(mask, places, axis=2),
     )
+
+
+def _places(mask: np.ndarray) -> np.ndarray:
+    """Say which position of the file stands at each position shown: (N, 1, L).
+
+    mask: (N, S, L), the last slot that of the whole history, aligned to the left.
+    """
+    positions = mask.shape[2]
+    shift = positions - mask[:, -1].sum(1)
+    return (np.arange(positions) - shift[:, None, None]) % positions

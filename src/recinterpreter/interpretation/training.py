@@ -26,7 +26,8 @@ from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate, templates
 from recinterpreter.settings import AdapterTraining
 
-SHARPNESS = 20.0  # of the cosines in the warm start's softmax
+SHARPNESS = 8.0  # of the cosines in the warm start's softmax
+LEANNESS = 0.05  # weight of the warm start's penalty on what is not to be named
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def train(
         training_state.restore(adapter, optimizer, kept[1])
         reports = [Report(**report) for report in kept[0]["reports"]]
     elif settings.warm_start_steps:
-        warm_start(adapter, Codes(llm, titles[1:]), training, settings)
+        warm_start(adapter, Codes(llm, titles[1:]), llm.embedding_rms(), training, settings)
     yield from reports
     started = time.monotonic() - (reports[-1].seconds if reports else 0.0)
     phrasings = templates(settings.task, settings.domain)
@@ -157,7 +158,11 @@ def soft_tokens(
 
 
 def warm_start(
-    adapter: ConvLinearAdapter, codes: Codes, training: Asked, settings: AdapterTraining
+    adapter: ConvLinearAdapter,
+    codes: Codes,
+    scale: float,
+    training: Asked,
+    settings: AdapterTraining,
 ) -> None:
     """Fit soft tokens to the codes of the titles to be named, before the LLM is ever asked.
 
@@ -181,10 +186,16 @@ def warm_start(
         logits = SHARPNESS * nn.functional.normalize(shown, dim=-1) @ catalogue.T
         told = nn.functional.log_softmax(logits, dim=-1)
         named = [torch.tensor(training.items[row], device=device) - 1 for row in rows]
-        loss = torch.stack([-told[i, items].mean() for i, items in enumerate(named)])
+        loss = torch.stack([-told[i, items].mean() for i, items in enumerate(named)]).mean()
+        # what the slots hold beside what is to be named is to be small
+        loss = loss + LEANNESS * (soft.square().mean() / shown.square().mean())
         optimizer.zero_grad()
-        loss.mean().backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+    with torch.no_grad():  # cosines leave the scale free: take that of the embedding table
+        gain = scale / shown.square().mean().sqrt()
+        adapter.project.weight *= gain
+        adapter.project.bias *= gain
 
 
 def _ask(

@@ -24,7 +24,8 @@ from recinterpreter.language_model.prompts import templates
 from recinterpreter.settings import Domain, EmbeddedLLM, Task
 
 LONGEST_LIST = 10
-RESIDUAL_SHARE = 0.5  # of the steps; the others teach recovery
+UNEXPLAINED = 3.0  # most of what List1 may hold beside titles, relative to a title
+RESIDUAL_SHARE = 0.4  # of the steps; the others teach recovery
 SAVED_EVERY = 200  # steps
 
 
@@ -83,18 +84,21 @@ def teach(
 def residual_slots(codes: Codes, size: int, draw: Generator) -> tuple[Tensor, Tensor]:
     """Make List1 and List2 of a residual question: slots (B, 2, H), titles to be named (B, 1).
 
-    List1 is a sum of up to nine titles, weights falling at random towards the past; List2 is some
-    share of List1 and one title more, which weighs one.
+    List1 is a sum of up to nine titles, weights falling at random towards the past, and of
+    something that no title explains; List2 is most of List1 and one title more, which weighs one.
+    What is new must be told from the difference, as in the states of two such histories.
     """
     longest = LONGEST_LIST - 1
     titles = torch.randint(len(codes), (size, longest), generator=draw)
     length = torch.randint(longest + 1, (size, 1), generator=draw)
     place = torch.arange(longest)
-    fall = 0.9 * torch.rand(size, 1, generator=draw)
+    fall = torch.rand(size, 1, generator=draw)
     weights = torch.rand(size, longest, generator=draw) * fall**place * (place < length)
     first = _weighted(codes, titles, weights)
+    level = UNEXPLAINED * torch.rand(size, 1, generator=draw) ** 2
+    first = first + (level * torch.randn(first.shape, generator=draw)).to(first.device)
     named = torch.randint(len(codes), (size, 1), generator=draw)
-    kept = torch.rand(size, 1, generator=draw).to(first.device)
+    kept = 0.5 + 0.5 * torch.rand(size, 1, generator=draw).to(first.device)
     return torch.stack([first, kept * first + codes.of(named[:, 0])], dim=1), named
 
 
@@ -106,9 +110,7 @@ def recovery_slots(codes: Codes, size: int, draw: Generator) -> tuple[Tensor, Te
     length = int(torch.randint(1, LONGEST_LIST + 1, (), generator=draw))
     titles = torch.randint(len(codes), (size, length), generator=draw)
     fall = 0.7 + 0.3 * torch.rand(size, 1, generator=draw)
-    slot = _weighted(codes, titles, fall ** torch.arange(length))
-    slot = slot / slot.square().mean(-1, keepdim=True).sqrt()
-    return slot[:, None], titles
+    return _weighted(codes, titles, fall ** torch.arange(length))[:, None], titles
 
 
 def _weighted(codes: Codes, titles: Tensor, weights: Tensor) -> Tensor:
@@ -117,11 +119,9 @@ def _weighted(codes: Codes, titles: Tensor, weights: Tensor) -> Tensor:
 
 
 def _noisy(slots: Tensor, noise: float, draw: Generator) -> Tensor:
-    """Add Gaussian noise of a random share, up to `noise`, of each slot's root mean square."""
-    strength = slots.detach().square().mean(-1, keepdim=True).sqrt().clamp_min(0.3)
+    """Add Gaussian noise to each slot, of a random size up to `noise`, relative to a title."""
     level = noise * torch.rand(len(slots), 1, 1, generator=draw)
-    added = level * torch.randn(slots.shape, generator=draw)
-    return slots + strength * added.to(slots.device)
+    return slots + (level * torch.randn(slots.shape, generator=draw)).to(slots.device)
 
 
 def _pace(share_done: float) -> float:

@@ -73,7 +73,7 @@ def _save(llm: LanguageModel, outputs: list[Path]) -> None:
     """Save model and tokenizer as transformers does, each file moved into place when whole."""
     llm.model.cpu()
     with tempfile.TemporaryDirectory(dir=outputs[0].parent, prefix=".part-") as folder:
-        llm.model.save_pretrained(folder, safe_serialization=True)
+        llm.model.save_pretrained(folder)
         llm.tokenizer.save_pretrained(folder)
         for output in outputs:
             shutil.move(Path(folder) / output.name, output)

@@ -1,0 +1,50 @@
+"""Tiny language models for tests: the embedded one untaught, over a few titles."""
+
+from recinterpreter.language_model.embedded import make_model, make_tokenizer
+from recinterpreter.language_model.frozen import FrozenLanguageModel, LanguageModel
+from recinterpreter.language_model.prompts import phrases
+from recinterpreter.settings import EmbeddedLLM
+
+TITLES = [
+    "Alien",
+    "Aliens",
+    "The Good, the Bad and the Ugly",
+    "Star Wars",
+    "Amélie",
+    "千と千尋の神隠し",
+    "[Rec]²",
+    'Say "Anything"...',
+    "<SeqH1> & <script>",
+    "M*A*S*H",
+    "Babe",
+    "Heat",
+]
+
+
+def settings(**changes: int | float) -> EmbeddedLLM:
+    """Settings of a model that is made in a moment."""
+    values = {
+        "seed": 0,
+        "hidden_size": 32,
+        "layers": 2,
+        "heads": 2,
+        "vocabulary": 400,
+        "steps": 6,
+        "batch_size": 8,
+        "learning_rate": 3e-3,
+        "noise": 0.5,
+    }
+    return EmbeddedLLM(**{**values, **changes})
+
+
+def untaught(**changes: int | float) -> LanguageModel:
+    """Return a trainable model with its tokenizer."""
+    chosen = settings(**changes)
+    tokenizer = make_tokenizer(TITLES, phrases("movies"), chosen.vocabulary)
+    return LanguageModel(make_model(chosen, tokenizer), tokenizer)
+
+
+def frozen(**changes: int | float) -> FrozenLanguageModel:
+    """Return a frozen model with its tokenizer."""
+    model = untaught(**changes)
+    return FrozenLanguageModel(model.model, model.tokenizer)

@@ -1,0 +1,228 @@
+"""The adapter: its arithmetic, its gradients, its training against known codes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from language_models import TITLES, frozen
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import Progress
+from recinterpreter.errors import UserError
+from recinterpreter.interpretation.answering import answer_states, rebuild
+from recinterpreter.interpretation.shown import ShownStates, read_states
+from recinterpreter.interpretation.training import (
+    Asked,
+    learning_rate,
+    soft_tokens,
+    steps_per_epoch,
+    train,
+    warm_start,
+)
+from recinterpreter.language_model.adapter import ConvLinearAdapter, capacity
+from recinterpreter.language_model.codes import Codes
+from recinterpreter.language_model.prompts import templates
+from recinterpreter.settings import AdapterTraining, Task
+
+POSITIONS, WIDTH = 4, 24
+
+
+def _settings(**changes: object) -> AdapterTraining:
+    values: dict[str, object] = {
+        "domain": "movies",
+        "seed": 3,
+        "task": "residual",
+        "adapter": "conv_linear",
+        "llm": "x",
+        "revision": None,
+        "standardise": True,
+        "warm_start_steps": 0,
+        "epochs": 3,
+        "examples_per_epoch": None,
+        "batch_size": 16,
+        "learning_rate_first": 1e-2,
+        "learning_rate": 1e-2,
+        "rising_epochs": 1,
+        "l2": 0.0,
+    }
+    return AdapterTraining.model_validate({**values, **changes})
+
+
+def _asked(n: int, task: Task, seed: int = 0) -> Asked:
+    """Histories of random items; the state at a position is the item's own random vector."""
+    random = np.random.default_rng(seed)
+    table = np.random.default_rng(99).normal(size=(len(TITLES) + 1, WIDTH)).astype(np.float32)
+    histories = random.integers(1, len(TITLES) + 1, size=(n, POSITIONS))
+    after = table[histories]
+    mask = np.ones((n, POSITIONS), bool)
+    if task == "recovery":
+        states = ShownStates(np.arange(1, n + 1), after[:, None], mask[:, None])
+        return Asked(states, histories.tolist())
+    short = mask & (np.arange(POSITIONS) < POSITIONS - 1)
+    values = np.stack([after * short[..., None], after], 1)
+    states = ShownStates(np.arange(1, n + 1), values, np.stack([short, mask], 1))
+    return Asked(states, histories[:, -1:].tolist())
+
+
+def _adapter(hidden_size: int) -> ConvLinearAdapter:
+    torch.manual_seed(0)
+    return ConvLinearAdapter(POSITIONS, WIDTH, hidden_size, scale=0.2)
+
+
+def test_its_arithmetic_is_a_weighted_sum_and_a_linear_map() -> None:
+    adapter = _adapter(8)
+    draw = torch.Generator().manual_seed(0)
+    states = 3 + 2 * torch.randn(50, POSITIONS, WIDTH, generator=draw)
+    mask = torch.rand(50, POSITIONS, generator=draw) < 0.7
+    with torch.no_grad():
+        adapter.combine.copy_(torch.tensor([0.5, -1.0, 2.0, 0.0]))
+    adapter.fit_statistics(states, mask)
+    soft = adapter(states, mask)
+    assert soft.shape == (50, 1, 8)
+    standard = (states - states[mask].mean(0)) / states[mask].std(0)
+    for i in range(3):
+        weights = adapter.combine.tolist()
+        total = sum(weights[p] * standard[i, p] for p in range(4) if mask[i, p])
+        wanted = torch.as_tensor(total) @ adapter.project.weight.T + adapter.project.bias
+        torch.testing.assert_close(soft[i, 0], wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_what_the_mask_hides_has_no_say_and_scale_is_as_asked() -> None:
+    adapter = _adapter(64)
+    states = torch.randn(200, POSITIONS, WIDTH)
+    mask = torch.ones(200, POSITIONS, dtype=torch.bool)
+    assert float(adapter(states, mask).detach().square().mean().sqrt()) == pytest.approx(
+        0.2, rel=0.2
+    )
+    mask[:, 2] = False
+    changed = states.clone()
+    changed[:, 2] = 1e6
+    torch.testing.assert_close(adapter(states, mask), adapter(changed, mask))
+
+
+def test_states_of_another_shape_are_refused() -> None:
+    with pytest.raises(UserError, match=r"\(4, 25\).*\(4, 24\)"):
+        _adapter(8)(torch.zeros(1, 4, 25), torch.ones(1, 4, dtype=torch.bool))
+    adapter = _adapter(8)
+    config = {"shape": [POSITIONS, WIDTH + 1], "hidden_size": 8}
+    with pytest.raises(UserError, match=r"config\.json"):
+        rebuild(config, adapter.state_dict())
+
+
+def test_capacity_of_the_paper() -> None:
+    assert capacity(64, 4096, 1682) == pytest.approx(156, abs=1)
+
+
+def test_the_papers_schedule() -> None:
+    settings = _settings(learning_rate_first=1e-4, learning_rate=5e-4, rising_epochs=5)
+    rates = [learning_rate(settings, epoch) for epoch in range(7)]
+    assert rates == pytest.approx([1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 5e-4, 5e-4])
+    assert steps_per_epoch(settings, 33) == 3
+    assert steps_per_epoch(_settings(examples_per_epoch=16), 33) == 1
+
+
+@pytest.mark.parametrize("task", ["residual", "recovery"])
+def test_training_moves_every_part_and_leaves_the_llm_bitwise(task: Task) -> None:
+    llm = frozen()
+    weights = {name: tensor.clone() for name, tensor in llm.model.state_dict().items()}
+    adapter = _adapter(llm.hidden_size)
+    start = {name: p.detach().clone() for name, p in adapter.named_parameters()}
+    asked = _asked(32, task)
+    reports = list(
+        train(adapter, llm, ["", *TITLES], asked, asked, _settings(task=task), Progress(None))
+    )
+    assert all(not torch.equal(start[n], p) for n, p in adapter.named_parameters())
+    assert all(torch.equal(weights[n], t) for n, t in llm.model.state_dict().items())
+    ends = [r for r in reports if r.validation is not None]
+    assert len(ends) == 3
+    assert ends[-1].loss < ends[0].loss
+
+
+def test_resumed_training_equals_uninterrupted(tmp_path: Path) -> None:
+    llm, asked, titles = frozen(), _asked(48, "residual"), ["", *TITLES]
+    settings = _settings(warm_start_steps=3)
+    whole, killed, resumed = (_adapter(llm.hidden_size) for _ in range(3))
+    list(train(whole, llm, titles, asked, asked, settings, Progress(None)))
+    steps = train(killed, llm, titles, asked, asked, settings, Progress(tmp_path))
+    for _ in range(6):  # into the second epoch
+        next(steps)
+    list(train(resumed, llm, titles, asked, asked, settings, Progress(tmp_path)))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+
+
+def test_a_loss_that_is_no_number_stops_it_and_names_the_step() -> None:
+    llm, asked = frozen(), _asked(16, "residual")
+    adapter = _adapter(llm.hidden_size)
+    with torch.no_grad():
+        adapter.project.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match=r"nan at step 1 .*adapter\.learning_rate"):
+        list(train(adapter, llm, ["", *TITLES], asked, asked, _settings(), Progress(None)))
+
+
+@pytest.mark.parametrize("task", ["residual", "recovery"])
+def test_warm_start_points_to_the_named_titles_at_the_llms_scale(task: Task) -> None:
+    llm = frozen()
+    adapter, asked, unseen = _adapter(32), _asked(400, task), _asked(100, task, seed=1)
+    codes = Codes(llm, TITLES)
+    settings = _settings(task=task, warm_start_steps=300, batch_size=64)
+    warm_start(adapter, codes, llm.embedding_rms(), asked, settings)
+    with torch.no_grad():
+        soft = soft_tokens(adapter, unseen.states, np.arange(100), llm.device)
+        assert soft is not None
+        shown = soft[:, -1, 0] - (soft[:, 0, 0] if task == "residual" else 0)
+        nearest = (shown @ codes.of(torch.arange(len(TITLES))).T).argmax(-1).numpy() + 1
+    right = np.mean([item in named for item, named in zip(nearest, unseen.items, strict=True)])
+    assert right > 0.9  # by chance 1/12, at most 4/12
+    assert float(shown.square().mean().sqrt()) == pytest.approx(llm.embedding_rms(), rel=0.3)
+
+
+def test_answers_come_for_every_state_and_for_none() -> None:
+    llm, asked = frozen(), _asked(5, "residual")
+    template = templates("residual", "movies")[0]
+    rows = [
+        row
+        for batch in answer_states(_adapter(32), llm, template, asked.states, 2, 6)
+        for row in batch
+    ]
+    assert [row["example_id"] for row in rows] == [1, 2, 3, 4, 5]
+    assert {row["template"] for row in rows} == {"residual-0"}
+    nothing = ShownStates(np.arange(1, 4), None, np.zeros((3, 2, POSITIONS), bool))
+    (empty,) = answer_states(_adapter(32), llm, template, nothing, 8, 6)
+    assert len({row["text"] for row in empty}) == 1
+
+
+def test_states_are_shown_with_the_last_item_at_the_right(tmp_path: Path) -> None:
+    lengths = np.array([4, 1, 3])
+    after_mask = np.arange(POSITIONS) < lengths[:, None]
+    before_mask = np.arange(POSITIONS) < lengths[:, None] - 1
+    after = (np.arange(POSITIONS)[:, None] + np.zeros((3, 1, 2))) * after_mask[..., None]
+    path = tmp_path / "states.parquet"
+    tables.write(
+        path,
+        {
+            "example_id": np.array([7, 3, 5]),
+            "before": (after * before_mask[..., None]).reshape(3, -1).astype(np.float32),
+            "after": after.reshape(3, -1).astype(np.float32),
+            "before_mask": before_mask,
+            "after_mask": after_mask,
+        },
+        tables.states_schema(POSITIONS, 2),
+        {"shape": [POSITIONS, 2]},
+    )
+    shown = read_states(path, "residual")
+    assert shown.example_ids.tolist() == [3, 5, 7]
+    assert shown.values is not None
+    assert shown.mask.astype(int).tolist() == [
+        [[0, 0, 0, 0], [0, 0, 0, 1]],
+        [[0, 1, 1, 0], [0, 1, 1, 1]],
+        [[1, 1, 1, 0], [1, 1, 1, 1]],
+    ]
+    assert shown.values[1, 1, :, 0].tolist() == [0, 0, 1, 2]
+    assert shown.values[1, 0, :, 0].tolist() == [0, 0, 1, 0]
+    only = read_states(path, "recovery", np.array([7, 8]))
+    assert only.example_ids.tolist() == [7]
+    assert only.mask.shape == (1, 1, POSITIONS)
+    with pytest.raises(UserError, match="none of the examples"):
+        read_states(path, "recovery", np.array([99]))
