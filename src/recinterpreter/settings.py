@@ -214,6 +214,13 @@ class LLM(Section):
         return re.sub(r"[^A-Za-z0-9_.@-]+", "--", name)
 
 
+class ExamplesPerEpoch(Section):
+    """How many training examples an epoch draws, per task; null draws all of them."""
+
+    recovery: Count | None
+    residual: Count | None
+
+
 class Adapter(Section):
     """How an adapter is trained through the frozen LLM."""
 
@@ -222,7 +229,7 @@ class Adapter(Section):
     standardise: bool
     warm_start_steps: Whole
     epochs: Count
-    examples_per_epoch: Count | None
+    examples_per_epoch: ExamplesPerEpoch
     batch_size: Count
     learning_rate_first: Positive
     learning_rate: Positive
@@ -371,6 +378,7 @@ class Settings(Section):
                 "adapter": adapter,
                 "llm": self.llm.source,
                 "revision": self.llm.revision,
+                "examples_per_epoch": getattr(self.adapter.examples_per_epoch, task),
             }
         )
 

@@ -93,4 +93,5 @@ def _places(mask: np.ndarray) -> np.ndarray:
     """
     positions = mask.shape[2]
     shift = positions - mask[:, -1].sum(1)
-    return (np.arange(positions) - shift[:, None, None]) % positions
+    places: np.ndarray = (np.arange(positions) - shift[:, None, None]) % positions
+    return places

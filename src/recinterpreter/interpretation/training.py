@@ -194,8 +194,8 @@ def warm_start(
         optimizer.step()
     with torch.no_grad():  # cosines leave the scale free: take that of the embedding table
         gain = scale / shown.square().mean().sqrt()
-        adapter.project.weight *= gain
-        adapter.project.bias *= gain
+        adapter.project.weight.mul_(gain)
+        adapter.project.bias.mul_(gain)
 
 
 def _ask(
