@@ -35,6 +35,7 @@ $(READY): envs/torch.txt envs/requirements.lock pyproject.toml
 
 demo: setup
 	@$(BIN)/snakemake --cores all
+	@echo "Report: results/report/index.html"
 
 test: setup
 	@$(BIN)/python -m pytest

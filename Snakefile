@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from recinterpreter.workflow.machine import prepare_jobs
+from recinterpreter.workflow.machine import claim_results, prepare_jobs
 
 prepare_jobs(sources=Path(workflow.basedir, "src"))
 
@@ -74,6 +74,10 @@ rule report:
     input:
         rules.write_report.output,
     localrule: True
+
+
+onstart:
+    claim_results(Path("results"))
 
 
 onsuccess:

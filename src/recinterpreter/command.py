@@ -30,6 +30,7 @@ from pydantic import ValidationError
 
 from recinterpreter.checkpoint import Progress, write_json
 from recinterpreter.errors import UserError
+from recinterpreter.lock import hold
 from recinterpreter.settings import Section
 
 INPUT = "input"
@@ -105,6 +106,9 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
         for key, kind in hints.items():
             if kind is Progress:
                 folder = work_folder(Path(work), name, code, hints, arguments) if work else None
+                if folder and not hold(lock := folder.with_suffix(".lock"), wait=False):
+                    logger.warning("a process of an earlier run is still at this; waiting for it")
+                    hold(lock, wait=True)
                 arguments[key] = Progress(folder)
         stage(**arguments)
     except UserError as error:

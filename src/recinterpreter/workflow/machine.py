@@ -1,10 +1,13 @@
-"""What jobs find on the machine they run on: interpreter, sources, GPU. Standard library only."""
+"""What a run finds and claims on its machine: interpreter, sources, GPU, the results folder."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+from recinterpreter.errors import UserError
+from recinterpreter.lock import hold
 
 
 def prepare_jobs(sources: Path) -> None:
@@ -27,3 +30,15 @@ def n_gpus_wanted() -> int:
     """
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
     return int(not hidden and Path("/dev/nvidiactl").exists())
+
+
+def claim_results(results: Path) -> None:
+    """Keep a second run out of the same results folder as long as this process lives.
+
+    In place of Snakemake's own lock (nolock in profiles/default), which outlives a killed run and
+    then stops the next one. Raises UserError when another run is there.
+    """
+    if not hold(results / ".lock", wait=False):
+        raise UserError(
+            f"another run works in {results.absolute()}; wait for it, or end it and try again"
+        )

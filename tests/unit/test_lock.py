@@ -1,0 +1,49 @@
+"""The lock ends with its process, however that ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recinterpreter import lock
+from recinterpreter.errors import UserError
+from recinterpreter.workflow.machine import claim_results
+
+HOLDER = (
+    "import sys, time; from pathlib import Path; from recinterpreter.lock import hold\n"
+    "print(hold(Path(sys.argv[1]), wait=False), flush=True); time.sleep(60)"
+)
+
+
+@pytest.fixture(autouse=True)
+def _released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_held", [])
+
+
+def test_a_lock_is_held_until_its_process_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / ".lock"
+    other = subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE)
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"True\n"
+        assert not lock.hold(path, wait=False)
+    finally:
+        other.kill()
+        other.wait()
+    assert lock.hold(path, wait=True)
+
+
+def test_two_runs_do_not_share_results(tmp_path: Path) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / ".lock")], stdout=subprocess.PIPE
+    )
+    try:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(UserError, match="another run works in"):
+            claim_results(tmp_path)
+    finally:
+        other.kill()
+        other.wait()
+    claim_results(tmp_path)
