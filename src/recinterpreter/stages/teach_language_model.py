@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recinterpreter import tables
-from recinterpreter.checkpoint import Progress
+from recinterpreter.checkpoint import Progress, replacing
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.device import pick
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
@@ -76,7 +76,8 @@ def _save(llm: LanguageModel, outputs: list[Path]) -> None:
         llm.model.save_pretrained(folder)
         llm.tokenizer.save_pretrained(folder)
         for output in outputs:
-            shutil.move(Path(folder) / output.name, output)
+            with replacing(output) as partial:
+                shutil.move(Path(folder) / output.name, partial)
 
 
 if __name__ == "__main__":
