@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import get_args
 
 import yaml
+from snakemake.utils import update_config
 
-from recinterpreter.configuration import load
+from recinterpreter.configuration import load, typed
 from recinterpreter.errors import UserError
 from recinterpreter.settings import (
     AdapterKind,
@@ -30,8 +31,10 @@ from recinterpreter.workflow.summary import closing_words, failure_words
 def read_settings():
     """Check the merged configuration; what each file itself holds lets an error name the file."""
     texts = {os.path.relpath(name): Path(name).read_text() for name in workflow.configfiles}
+    files = {name: yaml.safe_load(text) or {} for name, text in texts.items()}
+    update_config(config, typed(workflow.config_settings.config))
     try:
-        settings = load(config, {name: yaml.safe_load(text) or {} for name, text in texts.items()})
+        settings = load(config, files)
         insist_on_files(settings)
     except UserError as error:
         raise WorkflowError(str(error)) from None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from recinterpreter.errors import UserError
@@ -35,6 +36,18 @@ _PLAIN_WORDS = {
     "a valid boolean": "true or false",
     "List should have at least 1 item after validation, not 0": "wanted at least one entry",
 }
+
+
+def typed(given: Any) -> Any:
+    """Give the values of `--config` the types they would have in a file.
+
+    Snakemake leaves everything inside `--config 'split={history: 5}'` as text.
+    """
+    if isinstance(given, Mapping):
+        return {key: typed(value) for key, value in given.items()}
+    if isinstance(given, list):
+        return [typed(value) for value in given]
+    return yaml.safe_load(given) if isinstance(given, str) else given
 
 
 def load(config: Config, files: Mapping[str, Config]) -> Settings:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from recinterpreter.configuration import load
+from recinterpreter.configuration import load, typed
 from recinterpreter.errors import UserError
 from recinterpreter.settings import Settings
 
@@ -131,6 +131,12 @@ def test_all_is_told_together() -> None:
         "split.train",
         "split.unit",
     ]
+
+
+def test_values_of_the_command_line_have_the_types_of_a_file() -> None:
+    given = {"a": {"b": ["0", "1.5", "true", "null", "text", "1e-3"]}, "c": 3, "d": "./x y"}
+    wanted = {"a": {"b": [0, 1.5, True, None, "text", "1e-3"]}, "c": 3, "d": "./x y"}
+    assert typed(given) == wanted
 
 
 def test_an_error_names_the_file_that_set_the_key() -> None:

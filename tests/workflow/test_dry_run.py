@@ -1,0 +1,99 @@
+"""What would run: as shipped, with presets, with own data and an own LLM; and what is refused."""
+
+import pytest
+
+CHAIN = {
+    "split_examples": 1,
+    "audit_data": 1,
+    "train_recommender": 2,
+    "rank_recommender": 2,
+    "rank_baseline": 2,
+    "encode_states": 2,
+    "select_states": 2,
+    "teach_language_model": 1,
+    "check_language_model": 1,
+    "train_adapter": 4,
+    "answer": 4,
+    "give_verdicts": 1,
+    "compute_scores": 1,
+    "test_artefacts": 1,
+    "write_report": 1,
+}
+PRESET = "workflow/presets/ml-100k.yaml"
+
+
+def test_as_shipped_the_demo_runs(fresh):
+    assert fresh.stale() == {"ingest_demo": 1, **CHAIN}
+
+
+def test_movielens_is_downloaded(fresh):
+    stale = fresh.stale("--configfile", PRESET)
+    assert stale == {"download_ml_100k": 1, "ingest_ml_100k": 1, **CHAIN}
+
+
+def test_movielens_is_read_from_a_path_given_on_the_command_line(fresh):
+    folder = fresh.folder / "ml"
+    folder.mkdir()
+    for name in ("u.data", "u.item"):
+        (folder / name).touch()
+    stale = fresh.stale("--configfile", PRESET, "--config", "data={ml-100k: {path: ml}}")
+    assert stale == {"ingest_ml_100k": 1, **CHAIN}
+
+
+def test_the_real_movielens_is_accepted(fresh, shared_data):
+    path = shared_data / "movielens" / "ml-100k"
+    stale = fresh.stale("--configfile", PRESET, "--config", f"data={{ml-100k: {{path: {path}}}}}")
+    assert stale == {"ingest_ml_100k": 1, **CHAIN}
+
+
+def test_several_data_sets_run_side_by_side(fresh):
+    for name in ("e.csv", "i.csv"):
+        (fresh.folder / name).touch()
+    own = "events: {name: mine, events: e.csv, items: i.csv}"
+    stale = fresh.stale("--config", f"data={{sources: [demo, ml-100k, events], {own}}}")
+    ingested = {"ingest_demo", "download_ml_100k", "ingest_ml_100k", "ingest_events"}
+    once = dict.fromkeys(ingested, 1) | {"write_report": 1}
+    assert stale == {**{rule: 3 * count for rule, count in CHAIN.items()}, **once}
+
+
+def test_an_own_llm_is_not_taught_and_its_files_count(fresh):
+    folder = fresh.folder / "models" / "tiny llama"
+    folder.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (folder / name).touch()
+    given = ("--config", "llm={source: './models/tiny llama'}")
+    stale = fresh.stale(*given)
+    assert "teach_language_model" not in stale
+    assert stale["train_adapter"] == 4
+    titles = "results/demo/tiny--llama/titles.parquet"
+    assert "check_language_model" in fresh.stale(titles, *given)
+
+
+def test_a_hub_id_is_taken_as_it_is(fresh):
+    given = ("--config", "llm={source: org/model, revision: abc}")
+    assert "check_language_model" in fresh.stale("results/demo/org--model@abc/llm.json", *given)
+
+
+def test_more_seeds_more_jobs(fresh):
+    stale = fresh.stale("--config", "recommenders={seeds: [0, 1, 2]}")
+    assert (stale["train_recommender"], stale["train_adapter"]) == (6, 12)
+    assert stale["rank_baseline"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("recommenders={embeding_size: 3}", "did you mean 'embedding_size'?"),
+        ("recommenders={learning_rate: 1e-3}", 'got "1e-3"; wanted a number'),
+        ("recommenders={embedding_size: -1}", "got -1; wanted greater than or equal to 2"),
+        ("data={sources: [ml-100k], ml-100k: {path: ./none}}", "./none: no such file; wanted"),
+        ("data={sources: [events]}", "data.events.events: got null"),
+        ("llm={source: ./none}", "llm.source: ./none: no such folder"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_any_job(fresh, given, told):
+    run = fresh.run("--config", given)
+    assert run.returncode != 0
+    assert told in run.stdout
+    assert "Traceback" not in run.stdout
+    assert not (fresh.folder / "results").exists()
