@@ -109,7 +109,7 @@ def recovery_slots(codes: Codes, size: int, draw: Generator) -> tuple[Tensor, Te
     """
     length = int(torch.randint(1, LONGEST_LIST + 1, (), generator=draw))
     titles = torch.randint(len(codes), (size, length), generator=draw)
-    fall = 0.7 + 0.3 * torch.rand(size, 1, generator=draw)
+    fall = 0.85 + 0.1 * torch.rand(size, 1, generator=draw)
     return _weighted(codes, titles, fall ** torch.arange(length))[:, None], titles
 
 
