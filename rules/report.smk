@@ -63,12 +63,10 @@ rule test_artefacts:
         "../envs/torch.yaml"
     threads: 1
     params:
-        tests=f"{workflow.basedir}/tests/artefacts",
-        content=closure_digest(sorted(Path(workflow.basedir).glob("tests/artefacts/*.py"))),
+        tests=closure_digest(sorted(Path(workflow.basedir).glob("tests/artefacts/*.py"))),
         code=code_digest("test_artefacts"),
     shell:
         "python -m recinterpreter.stages.test_artefacts"
-        " --tests {params.tests:q}"
         " --artefacts {input.artefacts}"
         " --junit {output.junit}"
         " --code {params.code}"

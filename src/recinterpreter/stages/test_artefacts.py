@@ -6,22 +6,31 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from recinterpreter.command import InputPath, InputPaths, OutputPath, command
+from recinterpreter.command import InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
 
 logger = logging.getLogger("recinterpreter")
 
 
-def test_artefacts(*, tests: InputPath, artefacts: InputPaths, junit: OutputPath) -> None:
-    """Run the folder `tests` of pytest over the artefacts of one data set.
+# The tests stand beside the sources of a checkout, not in the package.
+_TESTS = Path(__file__).parents[3] / "tests" / "artefacts"
+
+
+def test_artefacts(*, artefacts: InputPaths, junit: OutputPath) -> None:
+    """Run tests/artefacts over the artefacts of one data set.
 
     Raises UserError when a test fails; the log tells which and why.
     """
+    if not _TESTS.is_dir():
+        raise UserError(
+            f"{_TESTS}: no such folder; wanted the sources of a checkout of the project"
+        )
     partial = junit.with_name(f".{junit.name}.{os.getpid()}.part")
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", str(tests), "-p", "no:cacheprovider"),
+            *(sys.executable, "-m", "pytest", str(_TESTS), "-p", "no:cacheprovider"),
             *("-o", "addopts=", "-q", "--tb=short", "--color=no", f"--junitxml={partial}"),
             *("--artefacts", *(str(path) for path in artefacts)),
         ],

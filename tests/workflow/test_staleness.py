@@ -1,0 +1,122 @@
+"""A change makes stale what depends on it, and nothing else."""
+
+import os
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+JUDGED = {"give_verdicts": 1, "compute_scores": 1, "test_artefacts": 1, "write_report": 1}
+RECOMMENDER = {
+    "train_recommender": 2,
+    "rank_recommender": 2,
+    "encode_states": 2,
+    "select_states": 2,
+    "train_adapter": 4,
+    "answer": 4,
+    **JUDGED,
+}
+HALF = {rule: count // 2 if rule not in JUDGED else 1 for rule, count in RECOMMENDER.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "stale"),
+    [
+        ("report={title: another}", {"write_report": 1}),
+        (
+            "scores={resamples: 200}",
+            {"compute_scores": 1, "test_artefacts": 1, "write_report": 1},
+        ),
+        ("recommenders={patience: 9}", RECOMMENDER),
+        ("recommenders={gru4rec: {layers: 2}}", HALF),
+        ("recommenders={seeds: [0, 1]}", RECOMMENDER),
+        ("answers={max_new_tokens: {residual: 9}}", {"answer": 2, **JUDGED}),
+        ("adapter={epochs: 2}", {"train_adapter": 4, "answer": 4, **JUDGED}),
+        ("answers={seed: 1}", {"select_states": 2, "answer": 4, **JUDGED}),
+        (
+            "llm={embedded: {noise: 0.5}}",
+            {
+                "teach_language_model": 1,
+                "check_language_model": 1,
+                "train_adapter": 4,
+                "answer": 4,
+                **JUDGED,
+            },
+        ),
+        ("states={precision: float16}", {**RECOMMENDER, "train_recommender": 0}),
+    ],
+)
+def test_a_setting_makes_stale_what_reads_it(finished, given, stale):
+    found = finished.stale("--config", given)
+    # the page shows the whole configuration, so it is written again whatever changes
+    if given.startswith("states="):
+        stale = {rule: n for rule, n in stale.items() if not rule.endswith("_recommender")}
+    assert found == stale
+
+
+def test_all_of_the_data_is_stale_when_the_split_changes(finished):
+    found = finished.stale("--config", "split={history: 5}")
+    assert found["split_examples"] == found["audit_data"] == 1
+    assert found["rank_baseline"] == 2
+    # the language model reads the catalogue alone
+    assert not {"ingest_demo", "teach_language_model", "check_language_model"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("report/page.py", '"""', '"""In other words. ', {}),
+        ("report/page.py", "\nimport ", "\n# said\nimport ", {}),
+        ("report/page.py", "\nimport ", "\nX = 1\nimport ", {"write_report": 1}),
+        ("recommenders/gru4rec.py", '"""', '"""In other words. ', {}),
+    ],
+)
+def test_code_makes_stale_what_runs_it_and_words_do_not(finished, file, old, new, stale):
+    source = finished.folder / "src" / "recinterpreter" / file
+    before = source.read_text(encoding="utf-8")
+    assert old in before
+    try:
+        source.write_text(before.replace(old, new, 1), encoding="utf-8")
+        assert finished.stale() == stale
+    finally:
+        source.write_text(before, encoding="utf-8")
+    assert finished.stale() == {}
+
+
+def test_code_behind_the_first_import_counts(finished):
+    source = finished.folder / "src" / "recinterpreter" / "recommenders" / "gru4rec.py"
+    before = source.read_text(encoding="utf-8")
+    try:
+        source.write_text(before + "\nX = 1\n", encoding="utf-8")
+        assert finished.stale() == RECOMMENDER
+    finally:
+        source.write_text(before, encoding="utf-8")
+
+
+def test_a_template_is_code_too(finished):
+    template = next((finished.folder / "src/recinterpreter/report/templates").glob("*.j2"))
+    before = template.read_text(encoding="utf-8")
+    try:
+        template.write_text(before + "<!-- more -->", encoding="utf-8")
+        assert finished.stale() == {"write_report": 1}
+    finally:
+        template.write_text(before, encoding="utf-8")
+
+
+def test_a_date_is_no_content(finished):
+    for file in (finished.folder / "results" / "demo").rglob("*"):
+        if file.is_file():
+            os.utime(file)
+    assert finished.stale() == {}
+
+
+def test_a_lost_file_is_made_again_and_nothing_else(spoilable, contents):
+    demo = spoilable.folder / "results" / "demo"
+    before = contents(demo)
+    (demo / "embedded" / "scores.parquet").unlink()
+    target = "results/demo/embedded/scores.parquet"
+    assert spoilable.stale(target) == {"compute_scores": 1}
+    assert spoilable.run(target).returncode == 0
+    assert contents(demo) == before
+    # what was made of it before is as good as it was, also in another folder
+    assert spoilable.stale() == {}
