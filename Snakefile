@@ -2,7 +2,10 @@
 # of sequential recommenders. This file is the table of contents: settings, rules, targets.
 
 import sys
+import time
 from pathlib import Path
+
+STARTED = time.time()
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
@@ -85,4 +88,4 @@ onsuccess:
 
 
 onerror:
-    print(failure_words(Path("results")), file=sys.stderr)
+    print(failure_words(Path("results"), STARTED), file=sys.stderr)

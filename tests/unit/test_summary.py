@@ -41,7 +41,9 @@ def test_a_failure_names_the_log_that_has_no_newer_record(tmp_path: Path) -> Non
     again = tmp_path / "logs" / "demo" / "train" / "again.log"
     write_text(again, "[train] error: got x, wanted y\n")
     os.utime(again.with_suffix(".json"), (1, 1))
-    words = failure_words(tmp_path)
+    words = failure_words(tmp_path, started=again.stat().st_mtime)
     assert f"{again}\n  [train] error: got x, wanted y" in words
     assert "good.log" not in words
     assert "the same command again goes on" in words
+    # what failed in an earlier run is not told again
+    assert str(again) not in failure_words(tmp_path, started=again.stat().st_mtime + 1)

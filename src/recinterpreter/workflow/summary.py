@@ -48,14 +48,15 @@ def closing_words(results: Path, datasets: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def failure_words(results: Path) -> str:
+def failure_words(results: Path, started: float) -> str:
     """Return the last lines of a run that failed: what was said last, where, and how to go on.
 
-    A stage leaves its record when it has ended well; a log newer than its record has not.
+    A stage leaves its record when it has ended well; a log written since `started` (seconds since
+    1970) that is newer than its record belongs to one that has not.
     """
     lines = []
     for log in sorted((results / "logs").rglob("*.log")):
-        if not _ended_well(log):
+        if log.stat().st_mtime >= started and not _ended_well(log):
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             lines += [f"\nfailed or stopped, see {log}", f"  {said[-1] if said else '(empty)'}"]
     return "\n".join(
