@@ -34,7 +34,7 @@ HALF = {rule: count // 2 if rule not in JUDGED else 1 for rule, count in RECOMME
         ("adapter={epochs: 2}", {"train_adapter": 4, "answer": 4, **JUDGED}),
         ("answers={seed: 1}", {"select_states": 2, "answer": 4, **JUDGED}),
         (
-            "llm={embedded: {noise: 0.5}}",
+            "llm={embedded: {noise: 0.123}}",
             {
                 "teach_language_model": 1,
                 "check_language_model": 1,
