@@ -1,0 +1,57 @@
+"""Other data and another LLM go through the same rules."""
+
+import polars as pl
+import pytest
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import read_json
+
+pytestmark = pytest.mark.slow
+
+
+def test_own_tables(fresh_tiny):
+    events = ["who,what,when"]
+    events += [f"u{u},i{(u + step) % 7},{1000 * u + step}" for u in range(30) for step in range(6)]
+    (fresh_tiny.folder / "e.csv").write_text("\n".join(events) + "\n")
+    items = ["what,name"] + [f'i{i},"Thing, number {i}"' for i in range(7)]
+    (fresh_tiny.folder / "i.csv").write_text("\n".join(items) + "\n")
+    columns = "{user: who, item: what, time: when, title: name, rating: null}"
+    own = f"{{name: mine, events: e.csv, items: i.csv, columns: {columns}}}"
+    given = ("--config", f"data={{sources: [events], events: {own}}}")
+    run = fresh_tiny.run("results/mine/audit.parquet", *given)
+    assert run.returncode == 0, run.stdout
+    mine = fresh_tiny.folder / "results" / "mine"
+    assert tables.read(mine / "items.parquet", tables.ITEMS).num_rows == 7
+    examples = pl.from_arrow(tables.read(mine / "examples.parquet", tables.EXAMPLES))
+    assert len(examples) == 30 * 5
+    assert "Nothing to be done" in fresh_tiny.run("results/mine/audit.parquet", *given).stdout
+
+
+def test_real_movielens(fresh_tiny, shared_data):
+    path = shared_data / "movielens" / "ml-100k"
+    given = ("--config", f"data={{sources: [ml-100k], ml-100k: {{path: {path}}}}}")
+    run = fresh_tiny.run("results/ml-100k/audit.parquet", *given)
+    assert run.returncode == 0, run.stdout
+    made = fresh_tiny.folder / "results" / "ml-100k"
+    assert tables.read(made / "interactions.parquet", tables.INTERACTIONS).num_rows == 100_000
+    examples = pl.from_arrow(tables.read(made / "examples.parquet", tables.EXAMPLES))
+    users = dict(examples.group_by("split").agg(pl.col("user_id").n_unique()).iter_rows())
+    assert users == {"train": 754, "validation": 94, "test": 95}
+
+
+def test_a_pretrained_llm_goes_through_the_same_rules(spoilable, shared_data):
+    source = shared_data / "models" / "stories260K_hf"
+    run = spoilable.run(
+        "--config",
+        f"llm={{source: {source}}}",
+        "adapter={epochs: 1, examples_per_epoch: {recovery: 16, residual: 16}}",
+        "answers={sample: 4, max_new_tokens: {recovery: 8, residual: 8}}",
+    )
+    assert run.returncode == 0, run.stdout
+    made = spoilable.folder / "results" / "demo" / "stories260K_hf"
+    assert tables.read(made / "scores.parquet", tables.SCORES).num_rows > 100
+    facts = read_json(made / "llm.json")
+    titles = tables.read(made / "titles.parquet", tables.TITLES)
+    assert facts["unspelled"] == titles["spells"].to_pylist().count(False)
+    # the embedded one has kept its place
+    assert (spoilable.folder / "results" / "demo" / "embedded" / "scores.parquet").is_file()
