@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import LLM, Settings
+from recinterpreter.experiment import LLM, Settings
 
 Keys = tuple[str | int, ...]
 Config = Mapping[str, Any]

@@ -11,7 +11,7 @@ import yaml
 
 from recinterpreter.configuration import load, typed
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Settings
+from recinterpreter.experiment import Settings
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

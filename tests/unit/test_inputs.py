@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Settings
+from recinterpreter.experiment import Settings
 from recinterpreter.workflow.inputs import (
     insist_on_files,
     language_model_files,

@@ -13,11 +13,11 @@ import yaml
 from recinterpreter import tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.errors import UserError
+from recinterpreter.experiment import Settings
 from recinterpreter.language_model.adapter import WANTED_CAPACITY
 from recinterpreter.report.cases import Piece, marked
 from recinterpreter.report.dataset import CAPACITY_NEEDED
 from recinterpreter.report.page import amount, duration, render
-from recinterpreter.settings import Settings
 from recinterpreter.stages.compute_scores import compute_scores
 from recinterpreter.stages.give_verdicts import give_verdicts
 from recinterpreter.stages.write_report import write_report

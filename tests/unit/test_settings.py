@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from recinterpreter.settings import LLM, Settings
+from recinterpreter.experiment import LLM, Settings
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import read_json
+from recinterpreter.experiment import Settings
 from recinterpreter.report.cases import Case, read_cases
 from recinterpreter.report.figures import controls_plot, recovery_plot
 from recinterpreter.report.runs import Journal, read_journal
 from recinterpreter.report.scores import RECORDED, Run, Scores, label_of
-from recinterpreter.settings import Settings
 
 CAPACITY_NEEDED = 20
 """State width x LLM width per item that a linear adapter needs to name one item (measured)."""

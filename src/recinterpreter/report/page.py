@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from recinterpreter.experiment import Settings
 from recinterpreter.report import paper
 from recinterpreter.report.dataset import CAPACITY_NEEDED, read_dataset
 from recinterpreter.report.scores import RECORDED, name_of
-from recinterpreter.settings import Settings
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MINUS = "−"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from recinterpreter.checkpoint import write_text
 from recinterpreter.command import InputPaths, OutputPath, command
+from recinterpreter.experiment import Settings
 from recinterpreter.report.page import render
-from recinterpreter.settings import Settings
 
 
 def write_report(*, settings: Settings, results: str, tables: InputPaths, page: OutputPath) -> None:

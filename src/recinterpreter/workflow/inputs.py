@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from recinterpreter.errors import UserError
 
 if TYPE_CHECKING:
-    from recinterpreter.settings import LLM, Settings
+    from recinterpreter.experiment import LLM, Settings
 
 _MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
 

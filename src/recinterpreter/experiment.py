@@ -1,0 +1,223 @@
+"""The whole of config.yaml, typed: a block per stage, and what each stage is given of it.
+
+There are no defaults here: config.yaml is the one place that holds them, presets overlay it.
+Each method of `Settings` returns what one stage receives, and nothing else, so that a key makes
+stale just the stages that read it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from recinterpreter.settings import (
+    AdapterKind,
+    AdapterTraining,
+    Answering,
+    BaselineName,
+    Control,
+    Count,
+    DemoSource,
+    Domain,
+    EmbeddedLLM,
+    EventsSource,
+    GRU4RecModel,
+    Ingest,
+    MovieLensSource,
+    NotNegative,
+    Number,
+    Positive,
+    RecommenderName,
+    RecommenderTraining,
+    Report,
+    SASRecModel,
+    Scores,
+    Section,
+    Share,
+    Source,
+    Split,
+    States,
+    StateSelection,
+    Task,
+    Teaching,
+    Titles,
+    Whole,
+)
+
+
+class Data(Section):
+    """Which data sets to run, and how events and titles are read."""
+
+    sources: Annotated[list[Source], Field(min_length=1)]
+    min_rating: Number | None
+    titles: Titles
+    demo: DemoSource
+    ml_100k: MovieLensSource = Field(alias="ml-100k")
+    events: EventsSource
+
+
+class Recommenders(Section):
+    """Which recommenders are trained, and how."""
+
+    names: Annotated[list[RecommenderName], Field(min_length=1)]
+    baselines: list[BaselineName]
+    seeds: Annotated[list[Whole], Field(min_length=1)]
+    embedding_size: Annotated[int, Field(ge=2, le=4096)]
+    batch_size: Count
+    learning_rate: Positive
+    l2: NotNegative
+    dropout: Share
+    epochs: Count
+    patience: Count
+    sasrec: SASRecModel
+    gru4rec: GRU4RecModel
+
+
+class LLM(Section):
+    """Which frozen language model reads the states."""
+
+    source: Annotated[str, Field(min_length=1)]
+    revision: str | None
+    embedded: EmbeddedLLM
+
+    @property
+    def slug(self) -> str:
+        """Its folder under results/{dataset}/."""
+        name = self.source.rstrip("/")
+        if name.startswith((".", "/", "~")):
+            name = name.rsplit("/", 1)[-1]
+        name = f"{name}@{self.revision}" if self.revision else name
+        return re.sub(r"[^A-Za-z0-9_.@-]+", "--", name)
+
+
+class ExamplesPerEpoch(Section):
+    """How many training examples an epoch draws, per task; null draws all of them."""
+
+    recovery: Count | None
+    residual: Count | None
+
+
+class Adapter(Section):
+    """How an adapter is trained through the frozen LLM."""
+
+    kinds: Annotated[list[AdapterKind], Field(min_length=1)]
+    tasks: Annotated[list[Task], Field(min_length=1)]
+    standardise: bool
+    warm_start_steps: Whole
+    epochs: Count
+    examples_per_epoch: ExamplesPerEpoch
+    batch_size: Count
+    learning_rate_first: Positive
+    learning_rate: Positive
+    rising_epochs: Count
+    l2: NotNegative
+
+
+class NewTokens(Section):
+    """The most tokens an answer may have, per task."""
+
+    recovery: Count
+    residual: Count
+
+
+class Answers(Section):
+    """Which states are answered and how."""
+
+    controls: list[Control]
+    sample: Count
+    seed: Whole
+    batch_size: Count
+    max_new_tokens: NewTokens
+
+
+class Settings(Section):
+    """The whole of config.yaml."""
+
+    data: Data
+    split: Split
+    recommenders: Recommenders
+    states: States
+    llm: LLM
+    adapter: Adapter
+    answers: Answers
+    scores: Scores
+    report: Report
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the data sets to run: the folders under results/."""
+        return [self.data.events.name if s == "events" else s for s in self.data.sources]
+
+    @property
+    def sources(self) -> list[str]:
+        """Sources of states that are answered: the recorded ones, then the controls."""
+        return ["recorded", *self.answers.controls]
+
+    def domain(self, dataset: str) -> Domain:
+        """Which words the prompts of a data set use."""
+        return self.data.events.domain if dataset == self.data.events.name else "movies"
+
+    def ingest(self, source: Source) -> Ingest:
+        """Settings of ingest_demo, ingest_movielens, ingest_events."""
+        blocks: dict[Source, DemoSource | MovieLensSource | EventsSource] = {
+            "demo": self.data.demo,
+            "ml-100k": self.data.ml_100k,
+            "events": self.data.events,
+        }
+        return Ingest(
+            min_rating=self.data.min_rating, titles=self.data.titles, source=blocks[source]
+        )
+
+    def training(self, recommender: str, seed: str) -> RecommenderTraining:
+        """Settings of train_recommender."""
+        return RecommenderTraining.model_validate(
+            {
+                **_shared(self.recommenders, RecommenderTraining),
+                "recommender": recommender,
+                "seed": int(seed),
+                "model": getattr(self.recommenders, recommender),
+            }
+        )
+
+    def teaching(self, dataset: str) -> Teaching:
+        """Settings of teach_language_model."""
+        return Teaching(domain=self.domain(dataset), embedded=self.llm.embedded)
+
+    def selection(self) -> StateSelection:
+        """Settings of select_states."""
+        return StateSelection(**_shared(self.answers, StateSelection))
+
+    def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:
+        """Settings of train_adapter."""
+        return AdapterTraining.model_validate(
+            {
+                **_shared(self.adapter, AdapterTraining),
+                "domain": self.domain(dataset),
+                "seed": int(seed),
+                "task": task,
+                "adapter": adapter,
+                "llm": self.llm.source,
+                "revision": self.llm.revision,
+                "examples_per_epoch": getattr(self.adapter.examples_per_epoch, task),
+            }
+        )
+
+    def answering(self, dataset: str, task: str, adapter: str) -> Answering:
+        """Settings of answer."""
+        return Answering.model_validate(
+            {
+                "domain": self.domain(dataset),
+                "task": task,
+                "adapter": adapter,
+                "llm": self.llm.source,
+                "revision": self.llm.revision,
+                "batch_size": self.answers.batch_size,
+                "max_new_tokens": getattr(self.answers.max_new_tokens, task),
+            }
+        )
+
+
+def _shared(block: Section, stage: type[Section]) -> dict[str, Any]:
+    return {k: getattr(block, k) for k in stage.model_fields if k in type(block).model_fields}
