@@ -38,6 +38,7 @@ from recinterpreter.settings import (
     Share,
     Source,
     Split,
+    Standardise,
     States,
     StateSelection,
     Task,
@@ -104,7 +105,7 @@ class Adapter(Section):
 
     kinds: Annotated[list[AdapterKind], Field(min_length=1)]
     tasks: Annotated[list[Task], Field(min_length=1)]
-    standardise: bool
+    standardise: Standardise
     warm_start_steps: Whole
     epochs: Count
     examples_per_epoch: ExamplesPerEpoch

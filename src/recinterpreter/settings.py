@@ -24,6 +24,7 @@ RecommenderName = Literal["sasrec", "gru4rec"]
 BaselineName = Literal["popularity", "decayed_markov"]
 Task = Literal["recovery", "residual"]
 AdapterKind = Literal["conv_linear"]
+Standardise = Literal["none", "dimension", "whiten"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
 Domain = Literal["movies", "games", "items"]
 
@@ -176,7 +177,7 @@ class AdapterTraining(Section):
     adapter: AdapterKind
     llm: str
     revision: str | None
-    standardise: bool
+    standardise: Standardise
     warm_start_steps: Whole
     epochs: Count
     examples_per_epoch: Count | None

@@ -26,7 +26,7 @@ from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate, templates
 from recinterpreter.settings import AdapterTraining
 
-SHARPNESS = 8.0  # of the cosines in the warm start's softmax
+SHARPNESS = 20.0  # of the cosines in the warm start's softmax
 LEANNESS = 0.05  # weight of the warm start's penalty on what is not to be named
 
 

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from recinterpreter.errors import UserError
+from recinterpreter.settings import Standardise
 
 # A linear adapter is an associative memory: below about 20 numbers per item (D * H / items) it
 # cannot keep the titles of a catalogue apart (measured with probes, with and without an LLM).
 WANTED_CAPACITY = 20.0
+RIDGE = 1e-4  # variance added to every direction, relative to the mean variance
 
 
 def capacity(width: int, hidden_size: int, n_items: int) -> float:
@@ -23,12 +25,12 @@ def capacity(width: int, hidden_size: int, n_items: int) -> float:
 class ConvLinearAdapter(nn.Module):
     """The paper's adapter: a convolution L x 1 over positions, then one linear layer to H; K = 1.
 
-    States are first standardised per dimension with statistics of the training states, which
-    belong to the checkpoint (`fit_statistics`). Positions outside the mask weigh nothing.
+    States are first standardised with statistics of the training states, which belong to the
+    checkpoint (`fit_statistics`). Positions outside the mask weigh nothing.
     """
 
     mean: Tensor
-    deviation: Tensor
+    standardise: Tensor
 
     def __init__(self, positions: int, width: int, hidden_size: int, scale: float) -> None:
         """Start with all positions alike and soft tokens of about root mean square `scale`."""
@@ -38,14 +40,27 @@ class ConvLinearAdapter(nn.Module):
         nn.init.normal_(self.project.weight, std=scale / (positions * width) ** 0.5)
         nn.init.zeros_(self.project.bias)
         self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("deviation", torch.ones(width))
+        self.register_buffer("standardise", torch.eye(width))
 
     @torch.no_grad()
-    def fit_statistics(self, states: Tensor, mask: Tensor) -> None:
-        """Take mean and standard deviation per dimension over the states (B, L, D) in the mask."""
-        held = states[mask].float()
+    def fit_statistics(self, states: Tensor, mask: Tensor, how: Standardise) -> None:
+        """Fit the standardisation to the states (B, L, D) in the mask (B, L).
+
+        dimension: mean 0 and variance 1 in each dimension; whiten: in every direction. What names
+        an item may lie in directions of little variance: the linear layer could stretch them by
+        itself, but gradient descent takes very long to.
+        """
+        if how == "none":
+            return
+        held = states[mask].double()
+        covariance = torch.cov(held.T).reshape(len(self.mean), -1)
+        if how == "dimension":
+            covariance = torch.diag(covariance.diagonal())
+        variances, directions = torch.linalg.eigh(covariance)
+        # the small term: what does not vary is noise and must not be blown up
+        spread = (variances.clamp_min(0) + RIDGE * variances.mean()).sqrt().clamp_min(1e-12)
         self.mean.copy_(held.mean(0))
-        self.deviation.copy_(held.std(0).clamp_min(1e-6))
+        self.standardise.copy_((directions / spread) @ directions.T)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """Map states (B, L, D) with their mask (B, L) to soft tokens (B, K = 1, H)."""
@@ -54,8 +69,7 @@ class ConvLinearAdapter(nn.Module):
                 f"states are {tuple(states.shape[1:])} (positions, width), the adapter was made "
                 f"for {(len(self.combine), len(self.mean))}; train it on states of this shape"
             )
-        standard = (states.float() - self.mean) / self.deviation
-        weights = self.combine * mask
-        combined = torch.einsum("bl,bld->bd", weights, standard)
-        soft: Tensor = self.project(combined)
+        # all of it is linear, so the positions are combined before the wide products
+        combined = torch.einsum("bl,bld->bd", self.combine * mask, states.float() - self.mean)
+        soft: Tensor = self.project(combined @ self.standardise)
         return soft[:, None]

@@ -52,8 +52,8 @@ def train_adapter(
 
     torch.manual_seed(settings.seed)
     adapter = ConvLinearAdapter(positions, width, model.hidden_size, model.embedding_rms())
-    if settings.standardise:
-        adapter.fit_statistics(*training.states.batch(np.arange(len(training))))
+    shown, mask = training.states.batch(np.arange(len(training)))
+    adapter.fit_statistics(shown, mask, settings.standardise)
     adapter.to(model.device)
     titles = ["", *catalogue]
     total = settings.epochs * steps_per_epoch(settings, len(training))
