@@ -19,6 +19,14 @@ from recinterpreter.language_model.prompts import PromptTemplate
 IGNORED = -100  # label of positions without a loss, as in torch's cross_entropy
 
 
+def hush() -> None:
+    """Keep transformers from drawing progress bars into our own lines."""
+    from transformers import logging as chatter
+
+    chatter.set_verbosity_error()  # type: ignore[no-untyped-call]
+    chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the LLM wrote: its text, how many tokens, and whether it came to an end by itself."""
@@ -170,10 +178,8 @@ class FrozenLanguageModel(LanguageModel):
         """
         # imported here: transformers takes seconds, and only this function needs it
         from transformers import AutoModelForCausalLM, AutoTokenizer
-        from transformers import logging as chatter
 
-        chatter.set_verbosity_error()  # type: ignore[no-untyped-call]
-        chatter.disable_progress_bar()  # type: ignore[no-untyped-call]
+        hush()
         where = device.pick()
         dtype = torch.bfloat16 if where.type == "cuda" else torch.float32
         try:

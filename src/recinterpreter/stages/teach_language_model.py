@@ -13,7 +13,7 @@ from recinterpreter.checkpoint import Progress, replacing
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.device import pick
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
-from recinterpreter.language_model.frozen import LanguageModel
+from recinterpreter.language_model.frozen import LanguageModel, hush
 from recinterpreter.language_model.prompts import phrases
 from recinterpreter.language_model.teaching import Lesson, teach
 from recinterpreter.settings import Teaching
@@ -71,6 +71,7 @@ def _rows(lessons: list[Lesson]) -> list[dict[str, Any]]:
 
 def _save(llm: LanguageModel, outputs: list[Path]) -> None:
     """Save model and tokenizer as transformers does, each file moved into place when whole."""
+    hush()
     llm.model.cpu()
     with tempfile.TemporaryDirectory(dir=outputs[0].parent, prefix=".part-") as folder:
         llm.model.save_pretrained(folder)
