@@ -1,5 +1,6 @@
 # What all rules share: the settings, checked here once, and the lists of files behind the targets.
 
+import hashlib
 import os
 import re
 from pathlib import Path

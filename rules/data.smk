@@ -1,4 +1,13 @@
 # Events of three sources become the same tables: users, items, interactions, then examples.
+# Snakemake deletes a job's earlier outputs before it starts. So a source that can be bad is first
+# checked by a job of its own, named by its settings: what stood before a bad file or a bad
+# setting still stands after it, and where a good file and setting are named again it is up to date.
+
+
+def check_note(folder, settings):
+    """Path of what the check of a source writes: another one for other settings or files."""
+    key = hashlib.sha256(settings.encode()).hexdigest()
+    return f"results/{folder}/raw/checked-{key[:12]}.json"
 
 
 rule ingest_demo:
@@ -45,10 +54,34 @@ rule download_ml_100k:
         " --log {log}"
 
 
-rule ingest_ml_100k:
+rule check_ml_100k:
     input:
         # of a folder both files, so that their content counts; the stage takes the folder
         lambda w: movielens_files(movielens_source(w)),
+    output:
+        found=check_note("ml-100k", SETTINGS.ingest("ml-100k").as_json()),
+    log:
+        "results/logs/ml-100k/check_ml_100k/ml-100k.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        settings=SETTINGS.ingest("ml-100k").as_json(),
+        source=movielens_source,
+        code=code_digest("check_ml_100k"),
+    shell:
+        "python -m recinterpreter.stages.check_ml_100k"
+        " --settings {params.settings:q}"
+        " --source {params.source:q}"
+        " --found {output.found}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule ingest_ml_100k:
+    input:
+        lambda w: movielens_files(movielens_source(w)),
+        found=rules.check_ml_100k.output.found,
     output:
         users="results/ml-100k/users.parquet",
         items_table="results/ml-100k/items.parquet",
@@ -75,10 +108,37 @@ rule ingest_ml_100k:
 
 if "events" in SETTINGS.data.sources:
 
+    rule check_events:
+        input:
+            events_table=SETTINGS.data.events.events,
+            items_table=SETTINGS.data.events.items,
+        output:
+            found=check_note(
+                SETTINGS.data.events.name,
+                SETTINGS.ingest("events").as_json(),
+            ),
+        log:
+            f"results/logs/{SETTINGS.data.events.name}/check_events/events.log",
+        conda:
+            "../envs/python.yaml"
+        threads: 1
+        params:
+            settings=SETTINGS.ingest("events").as_json(),
+            code=code_digest("check_events"),
+        shell:
+            "python -m recinterpreter.stages.check_events"
+            " --settings {params.settings:q}"
+            " --events-table {input.events_table:q}"
+            " --items-table {input.items_table:q}"
+            " --found {output.found}"
+            " --code {params.code}"
+            " --log {log}"
+
     rule ingest_events:
         input:
             events_table=SETTINGS.data.events.events,
             items_table=SETTINGS.data.events.items,
+            found=rules.check_events.output.found,
         output:
             users=f"results/{SETTINGS.data.events.name}/users.parquet",
             items_table=f"results/{SETTINGS.data.events.name}/items.parquet",

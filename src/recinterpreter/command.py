@@ -118,6 +118,9 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
         # a full disk, a missing right: the user's to mend, so no traceback
         logger.error("error: %s; what was finished before stays as it is", error)
         sys.exit(2)
+    except KeyboardInterrupt:
+        logger.info("stopped")
+        sys.exit(130)
     except Exception:
         logger.exception("a defect in %s; please report it with this log", name)
         sys.exit(1)
@@ -130,8 +133,11 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
 def _configure_logging(name: str, log: Path | None) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+        # a full disk shall not keep us from saying on the terminal that it is full
+        logging.raiseExceptions = False
+        with suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
     label = f"{name} {log.stem}" if log else name
     for handler in handlers:
         handler.setFormatter(logging.Formatter(f"[{label}] %(message)s"))

@@ -9,15 +9,21 @@ from recinterpreter.checkpoint import read_json
 pytestmark = pytest.mark.slow
 
 
-def test_own_tables(fresh_tiny):
+def write_own(folder, catalogue="i.csv"):
+    """Write two tables of one's own; return the options that name them."""
     events = ["who,what,when"]
     events += [f"u{u},i{(u + step) % 7},{1000 * u + step}" for u in range(30) for step in range(6)]
-    (fresh_tiny.folder / "e.csv").write_text("\n".join(events) + "\n")
+    (folder / "e.csv").write_text("\n".join(events) + "\n")
     items = ["what,name"] + [f'i{i},"Thing, number {i}"' for i in range(7)]
-    (fresh_tiny.folder / "i.csv").write_text("\n".join(items) + "\n")
+    (folder / "i.csv").write_text("\n".join(items) + "\n")
+    (folder / "bad.csv").write_text("\n".join([*items, 'i9,"two\nlines"']) + "\n")
     columns = "{user: who, item: what, time: when, title: name, rating: null}"
-    own = f"{{name: mine, events: e.csv, items: i.csv, columns: {columns}}}"
-    given = ("--config", f"data={{sources: [events], events: {own}}}")
+    own = f"{{name: mine, events: e.csv, items: {catalogue}, columns: {columns}}}"
+    return "--config", f"data={{sources: [events], events: {own}}}"
+
+
+def test_own_tables(fresh_tiny):
+    given = write_own(fresh_tiny.folder)
     run = fresh_tiny.run("results/mine/audit.parquet", *given)
     assert run.returncode == 0, run.stdout
     mine = fresh_tiny.folder / "results" / "mine"
@@ -25,6 +31,19 @@ def test_own_tables(fresh_tiny):
     examples = pl.from_arrow(tables.read(mine / "examples.parquet", tables.EXAMPLES))
     assert len(examples) == 30 * 5
     assert "Nothing to be done" in fresh_tiny.run("results/mine/audit.parquet", *given).stdout
+
+
+def test_a_bad_file_costs_nothing_of_what_was_there(fresh_tiny, contents):
+    good = write_own(fresh_tiny.folder)
+    bad = write_own(fresh_tiny.folder, "bad.csv")
+    target = "results/mine/audit.parquet"
+    assert fresh_tiny.run(target, *good).returncode == 0
+    before = contents(fresh_tiny.folder / "results" / "mine")
+    run = fresh_tiny.run(target, *bad)
+    assert run.returncode != 0
+    assert "line break" in run.stdout
+    assert contents(fresh_tiny.folder / "results" / "mine") == before
+    assert "Nothing to be done" in fresh_tiny.run(target, *good).stdout
 
 
 def test_real_movielens(fresh_tiny, shared_data):

@@ -9,11 +9,23 @@ import polars as pl
 import pyarrow as pa
 
 from recinterpreter import tables
+from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Columns
+from recinterpreter.settings import Columns, EventsSource, Ingest
 
 # Rows are numbered from 1, the header of a CSV file not counted.
 _LATEST = 253_402_300_799  # 9999-12-31: beyond it, seconds are milliseconds
+
+
+def read_tables(
+    events_table: Path, items_table: Path, settings: Ingest
+) -> tuple[pl.DataFrame, pa.Table]:
+    """Read the user's two tables: (events as `read_events` gives them, ITEMS)."""
+    source = settings.source
+    if not isinstance(source, EventsSource):
+        raise TypeError(f"wanted the settings of the user's events, got {source!r}")
+    catalogue = build_items(read_items(items_table, source.columns), settings.titles)
+    return read_events(events_table, source.columns, settings.min_rating), catalogue
 
 
 def read_items(path: Path, columns: Columns) -> list[tuple[str, str]]:

@@ -60,6 +60,14 @@ def build_interactions(
     )
 
 
+def check_dataset(
+    events: pl.DataFrame, catalogue: pa.Table, min_rating: float | None
+) -> dict[str, int]:
+    """Find a source good, or raise the UserError that `write_dataset` would; return its counts."""
+    users, interactions = build_interactions(events, catalogue, min_rating)
+    return {"users": len(users), "items": len(catalogue), "interactions": len(interactions)}
+
+
 def write_dataset(
     events: pl.DataFrame,
     catalogue: pa.Table,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -39,7 +40,9 @@ def render(settings: Settings, results: Path) -> str:
     }
     return environment.get_template("page.html.j2").render(
         settings=settings,
-        configuration=json.dumps(json.loads(settings.as_json()), indent=2, ensure_ascii=False),
+        configuration=json.dumps(
+            _without_folders(json.loads(settings.as_json())), indent=2, ensure_ascii=False
+        ),
         datasets=[read_dataset(results, name, settings) for name in settings.datasets],
         paper=paper,
         needed=CAPACITY_NEEDED,
@@ -82,3 +85,14 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _without_folders(value: Any) -> Any:
+    """Leave the last part of every absolute path: a page that is passed on tells no folders."""
+    if isinstance(value, dict):
+        return {key: _without_folders(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(part) for part in value]
+    if isinstance(value, str) and value.startswith(("/", "~")):
+        return PurePath(value).name
+    return value

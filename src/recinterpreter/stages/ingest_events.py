@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from recinterpreter.command import InputPath, OutputPath, command
-from recinterpreter.data.events import read_events, read_items
+from recinterpreter.data.events import read_tables
 from recinterpreter.data.interactions import write_dataset
-from recinterpreter.data.titles import build_items
-from recinterpreter.settings import EventsSource, Ingest
+from recinterpreter.settings import Ingest
 
 
 def ingest_events(
@@ -19,11 +18,7 @@ def ingest_events(
     interactions: OutputPath,
 ) -> None:
     """Read two tables of the user's own into the three tables."""
-    source = settings.source
-    if not isinstance(source, EventsSource):
-        raise TypeError(f"wanted the settings of the user's events, got {source!r}")
-    catalogue = build_items(read_items(items_table, source.columns), settings.titles)
-    events = read_events(events_table, source.columns, settings.min_rating)
+    events, catalogue = read_tables(events_table, items_table, settings)
     write_dataset(
         events,
         catalogue,
