@@ -323,3 +323,11 @@ def test_durations(seconds, wanted):
 def test_amounts():
     assert amount(100000.0) == "100\u202f000"
     assert amount(9.987) == "9.99"
+
+
+def test_the_page_tells_no_folders_of_the_machine(results):
+    config = json.loads(settings().as_json())
+    config["data"]["ml-100k"]["path"] = "/home/someone/data/ml-100k.zip"
+    page = render(Settings.model_validate_json(json.dumps(config)), results)
+    assert "someone" not in page
+    assert "ml-100k.zip" in page
