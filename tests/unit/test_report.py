@@ -17,7 +17,7 @@ from recinterpreter.experiment import Settings
 from recinterpreter.language_model.adapter import WANTED_CAPACITY
 from recinterpreter.report.cases import Piece, marked
 from recinterpreter.report.dataset import CAPACITY_NEEDED
-from recinterpreter.report.page import amount, duration, render
+from recinterpreter.report.page import amount, duration, probability, render
 from recinterpreter.stages.compute_scores import compute_scores
 from recinterpreter.stages.give_verdicts import give_verdicts
 from recinterpreter.stages.write_report import write_report
@@ -323,6 +323,11 @@ def test_durations(seconds, wanted):
 def test_amounts():
     assert amount(100000.0) == "100\u202f000"
     assert amount(9.987) == "9.99"
+
+
+def test_a_small_probability_is_never_zero():
+    assert probability(0.0) == "<\u00a00.001"
+    assert probability(0.0312) == "=\u00a00.031"
 
 
 def test_the_page_tells_no_folders_of_the_machine(results):

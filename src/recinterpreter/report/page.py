@@ -37,6 +37,7 @@ def render(settings: Settings, results: Path) -> str:
         "signed": signed,
         "amount": amount,
         "duration": duration,
+        "probability": probability,
     }
     return environment.get_template("page.html.j2").render(
         settings=settings,
@@ -85,6 +86,11 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def probability(value: float) -> str:
+    """Write a p-value as a comparison; scores hold ten decimals, so none is ever truly zero."""
+    return "<\u00a00.001" if value < 0.001 else f"=\u00a0{value:.2g}"
 
 
 def _without_folders(value: Any) -> Any:
