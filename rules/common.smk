@@ -96,3 +96,9 @@ def language_model_name(wildcards):
 def movielens_source(wildcards):
     """What ingest_ml_100k reads: a folder or a zip of the user's, or the archive downloaded."""
     return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive
+
+
+def check_note(folder, settings):
+    """Path of what the check of a source writes: another one for other settings or files."""
+    key = hashlib.sha256(settings.encode()).hexdigest()
+    return f"results/{folder}/raw/checked-{key[:12]}.json"

@@ -4,12 +4,6 @@
 # setting still stands after it, and where a good file and setting are named again it is up to date.
 
 
-def check_note(folder, settings):
-    """Path of what the check of a source writes: another one for other settings or files."""
-    key = hashlib.sha256(settings.encode()).hexdigest()
-    return f"results/{folder}/raw/checked-{key[:12]}.json"
-
-
 rule ingest_demo:
     output:
         users="results/demo/users.parquet",

@@ -9,6 +9,7 @@ import ast
 import difflib
 import importlib
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from recinterpreter.command import command
@@ -24,6 +25,9 @@ def main(arguments: list[str] | None = None) -> None:
         print("usage: recinterpreter <stage> [--help] [--option value ...]\n")
         print("\n".join(f"  {name:<22} {purpose}" for name, purpose in stages.items()))
         print("\nSnakemake runs them in order: snakemake --cores all")
+        return
+    if given[0] == "--version":
+        print(f"recinterpreter {metadata.version('recinterpreter')}")
         return
     name = given[0].replace("-", "_")
     if name not in stages:

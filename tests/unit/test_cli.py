@@ -39,3 +39,8 @@ def test_the_list_does_not_wait_for_torch() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert run.stdout.splitlines()[-1] == "False"
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["--version"])
+    assert capsys.readouterr().out.startswith("recinterpreter 0.")

@@ -52,9 +52,10 @@ def download(
     try:
         retrying(_fetch, archive, part)
     except (_Interrupted, httpx.TransportError) as error:
+        go_on = f" to go on from {part}" if part.exists() else ""
         raise UserError(
-            f"{archive.url}: not downloaded after {attempts} attempts ({error}); run again to go "
-            f"on from {part}, or download it yourself and set {archive.setting}"
+            f"{archive.url}: not downloaded after {attempts} attempts ({error}); run again"
+            f"{go_on}, or download it yourself and set {archive.setting}"
         ) from error
     _verify(archive, part)
     os.replace(part, target)
