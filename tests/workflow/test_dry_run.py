@@ -28,7 +28,7 @@ def test_as_shipped_the_demo_runs(fresh):
 
 def test_movielens_is_downloaded(fresh):
     stale = fresh.stale("--configfile", PRESET)
-    assert stale == {"download_ml_100k": 1, "ingest_ml_100k": 1, **CHAIN}
+    assert stale == {"download_ml_100k": 1, "check_ml_100k": 1, "ingest_ml_100k": 1, **CHAIN}
 
 
 def test_movielens_is_read_from_a_path_given_on_the_command_line(fresh):
@@ -37,13 +37,13 @@ def test_movielens_is_read_from_a_path_given_on_the_command_line(fresh):
     for name in ("u.data", "u.item"):
         (folder / name).touch()
     stale = fresh.stale("--configfile", PRESET, "--config", "data={ml-100k: {path: ml}}")
-    assert stale == {"ingest_ml_100k": 1, **CHAIN}
+    assert stale == {"check_ml_100k": 1, "ingest_ml_100k": 1, **CHAIN}
 
 
 def test_the_real_movielens_is_accepted(fresh, shared_data):
     path = shared_data / "movielens" / "ml-100k"
     stale = fresh.stale("--configfile", PRESET, "--config", f"data={{ml-100k: {{path: {path}}}}}")
-    assert stale == {"ingest_ml_100k": 1, **CHAIN}
+    assert stale == {"check_ml_100k": 1, "ingest_ml_100k": 1, **CHAIN}
 
 
 def test_several_data_sets_run_side_by_side(fresh):
@@ -52,6 +52,7 @@ def test_several_data_sets_run_side_by_side(fresh):
     own = "events: {name: mine, events: e.csv, items: i.csv}"
     stale = fresh.stale("--config", f"data={{sources: [demo, ml-100k, events], {own}}}")
     ingested = {"ingest_demo", "download_ml_100k", "ingest_ml_100k", "ingest_events"}
+    ingested |= {"check_ml_100k", "check_events"}
     once = dict.fromkeys(ingested, 1) | {"write_report": 1}
     assert stale == {**{rule: 3 * count for rule, count in CHAIN.items()}, **once}
 
