@@ -77,10 +77,10 @@ def test_its_arithmetic_is_a_weighted_sum_and_a_linear_map() -> None:
     mask = torch.rand(50, POSITIONS, generator=draw) < 0.7
     with torch.no_grad():
         adapter.combine.copy_(torch.tensor([0.5, -1.0, 2.0, 0.0]))
-    adapter.fit_statistics(states, mask, "dimension")
+    adapter.fit_statistics([(states[:20], mask[:20]), (states[20:], mask[20:])], "dimension")
     soft = adapter(states, mask)
     assert soft.shape == (50, 1, 8)
-    standard = (states - states[mask].mean(0)) / states[mask].std(0)
+    standard = (states - states[mask].mean(0)) / states[mask].std(0, correction=0)
     for i in range(3):
         weights = adapter.combine.tolist()
         total = sum(weights[p] * standard[i, p] for p in range(4) if mask[i, p])
@@ -94,14 +94,14 @@ def test_whitened_states_have_unit_variance_in_every_direction() -> None:
     states = 5 + torch.randn(4000, POSITIONS, WIDTH, generator=draw) @ mixed
     mask = torch.rand(4000, POSITIONS, generator=draw) < 0.5
     adapter = _adapter(8)
-    adapter.fit_statistics(states, mask, "whiten")
+    adapter.fit_statistics([(states, mask)], "whiten")
     white = (states[mask] - adapter.mean) @ adapter.standardise
     torch.testing.assert_close(torch.cov(white.T), torch.eye(WIDTH), atol=0.05, rtol=0)
     constant = states * (torch.arange(WIDTH) > 0)  # a dimension that never varies
-    adapter.fit_statistics(constant, mask, "whiten")
+    adapter.fit_statistics([(constant, mask)], "whiten")
     assert torch.isfinite(adapter(constant, mask)).all()
     untouched = _adapter(8)
-    untouched.fit_statistics(states, mask, "none")
+    untouched.fit_statistics([(states, mask)], "none")
     torch.testing.assert_close(untouched(states, mask), _adapter(8)(states, mask))
 
 

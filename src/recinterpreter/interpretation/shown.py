@@ -5,7 +5,7 @@ Shapes: N examples, L positions, D width, S slots of the task.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,11 @@ class ShownStates:
         states = torch.from_numpy(self.values[rows]).float().flatten(0, 1)
         return states, torch.from_numpy(self.mask[rows]).flatten(0, 1)
 
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (states, mask) of all rows, so many at a time."""
+        for start in range(0, len(self), size):
+            yield self.batch(np.arange(start, min(start + size, len(self))))
+
 
 def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> ShownStates:
     """Read the states a task shows, of the wanted example ids (all where None), ids ascending.
@@ -57,9 +62,9 @@ def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> Sho
     ids, values, masks = [], [], []
     nothing_shown = False
     for batch in tables.read_batches(path):
-        found = batch["example_id"].to_numpy()
-        keep = np.flatnonzero(np.isin(found, wanted)) if wanted is not None else slice(None)
-        chosen = batch.take(pa.array(keep)) if wanted is not None else batch
+        chosen = batch
+        if wanted is not None:
+            chosen = batch.filter(pa.array(np.isin(batch["example_id"].to_numpy(), wanted)))
         if not chosen.num_rows:
             continue
         ids.append(chosen["example_id"].to_numpy())

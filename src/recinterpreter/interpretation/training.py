@@ -103,23 +103,22 @@ def train(
         rows = epoch_rows(settings, len(training), epoch)
         draw = np.random.default_rng([settings.seed, epoch, 1])
         totals = np.zeros(2)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, epoch)
         for chosen in _batches(rows, settings.batch_size):
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, epoch)
             template = phrasings[draw.integers(len(phrasings))]
             loss, accuracy = _ask(adapter, llm, template, titles, training, chosen)
+            step, figures = step + 1, (loss.item(), accuracy.item())
+            if not math.isfinite(figures[0]):
+                raise UserError(
+                    f"the loss is {figures[0]} at step {step} (epoch {epoch + 1}); wanted a "
+                    f"number: lower adapter.learning_rate, it is {settings.learning_rate:g}"
+                )
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            step += 1
-            if not math.isfinite(loss.item()):
-                raise UserError(
-                    f"the loss is {loss.item()} at step {step} (epoch {epoch + 1}); wanted a "
-                    f"number: lower adapter.learning_rate, it is {settings.learning_rate:g}"
-                )
-            totals += np.array([loss.item(), accuracy.item()]) * len(chosen) / len(rows)
-            seconds = time.monotonic() - started
-            yield Report(step, epoch, loss.item(), accuracy.item(), None, seconds)
+            totals += np.array(figures) * len(chosen) / len(rows)
+            yield Report(step, epoch, *figures, None, time.monotonic() - started)
         told = foretold(adapter, llm, phrasings[0], titles, validation, settings.batch_size)
         seconds = time.monotonic() - started
         loss_mean, accuracy_mean = totals.tolist()
@@ -166,8 +165,7 @@ def warm_start(
 ) -> None:
     """Fit soft tokens to the codes of the titles to be named, before the LLM is ever asked.
 
-    codes: of items 1 to n, in this order.
-
+    codes: of items 1 to n, in this order; scale: root mean square of the LLM's embedding table.
     The last slot, less the one before it where there is one, is to point to the codes of the named
     titles among those of the whole catalogue: a softmax over cosines. Ours; the paper has none.
     """

@@ -5,6 +5,8 @@ Shapes: B examples, L positions of a state, D its width, K soft tokens, H the LL
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -43,8 +45,8 @@ class ConvLinearAdapter(nn.Module):
         self.register_buffer("standardise", torch.eye(width))
 
     @torch.no_grad()
-    def fit_statistics(self, states: Tensor, mask: Tensor, how: Standardise) -> None:
-        """Fit the standardisation to the states (B, L, D) in the mask (B, L).
+    def fit_statistics(self, batches: Iterable[tuple[Tensor, Tensor]], how: Standardise) -> None:
+        """Fit the standardisation to batches of states (B, L, D) with their masks (B, L).
 
         dimension: mean 0 and variance 1 in each dimension; whiten: in every direction. What names
         an item may lie in directions of little variance: the linear layer could stretch them by
@@ -52,14 +54,24 @@ class ConvLinearAdapter(nn.Module):
         """
         if how == "none":
             return
-        held = states[mask].double()
-        covariance = torch.cov(held.T).reshape(len(self.mean), -1)
+        width = len(self.mean)
+        count, total = 0, torch.zeros(width, dtype=torch.float64)
+        products = torch.zeros(width, width, dtype=torch.float64)
+        for states, mask in batches:
+            held = states[mask].double()
+            count, total, products = (
+                count + len(held),
+                total + held.sum(0),
+                products + held.T @ held,
+            )
+        mean = total / count
+        covariance = products / count - torch.outer(mean, mean)
         if how == "dimension":
             covariance = torch.diag(covariance.diagonal())
         variances, directions = torch.linalg.eigh(covariance)
         # the small term: what does not vary is noise and must not be blown up
         spread = (variances.clamp_min(0) + RIDGE * variances.mean()).sqrt().clamp_min(1e-12)
-        self.mean.copy_(held.mean(0))
+        self.mean.copy_(mean)
         self.standardise.copy_((directions / spread) @ directions.T)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:

@@ -80,10 +80,7 @@ def _recovery(w: _Words) -> tuple[PromptTemplate, ...]:
             f". List the {w.things} in it. ",
         ),
     )
-    return tuple(
-        PromptTemplate(f"recovery-{i}", pieces, prefix, suffix)
-        for i, pieces in enumerate(phrasings)
-    )
+    return _phrased("recovery", phrasings, prefix, suffix)
 
 
 def _residual(w: _Words) -> tuple[PromptTemplate, ...]:
@@ -103,9 +100,14 @@ def _residual(w: _Words) -> tuple[PromptTemplate, ...]:
             f". Which {w.thing} does List2 have that List1 does not? ",
         ),
     )
+    return _phrased("residual", phrasings, prefix, suffix)
+
+
+def _phrased(
+    task: Task, phrasings: Sequence[tuple[str, ...]], prefix: str, suffix: str
+) -> tuple[PromptTemplate, ...]:
     return tuple(
-        PromptTemplate(f"residual-{i}", pieces, prefix, suffix)
-        for i, pieces in enumerate(phrasings)
+        PromptTemplate(f"{task}-{i}", pieces, prefix, suffix) for i, pieces in enumerate(phrasings)
     )
 
 

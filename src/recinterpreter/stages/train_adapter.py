@@ -25,6 +25,7 @@ from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
 
+AT_A_TIME = 1024  # examples, so that the statistics take little memory
 VALIDATED = 500  # validation examples asked after every epoch
 
 
@@ -52,8 +53,7 @@ def train_adapter(
 
     torch.manual_seed(settings.seed)
     adapter = ConvLinearAdapter(positions, width, model.hidden_size, model.embedding_rms())
-    shown, mask = training.states.batch(np.arange(len(training)))
-    adapter.fit_statistics(shown, mask, settings.standardise)
+    adapter.fit_statistics(training.states.batches(AT_A_TIME), settings.standardise)
     adapter.to(model.device)
     titles = ["", *catalogue]
     total = settings.epochs * steps_per_epoch(settings, len(training))
