@@ -92,9 +92,12 @@ class Ingest(Section):
 
 
 class Split(Section):
-    """How sequences become train, validation and test examples."""
+    """How sequences become train, validation and test examples.
 
-    unit: Literal["sequence", "time"]
+    The shares do not count under leave-one-out.
+    """
+
+    unit: Literal["sequence", "time", "leave-one-out"]
     train: Positive
     validation: Positive
     history: Annotated[int, Field(ge=2, le=1000)]
