@@ -71,7 +71,14 @@ def test_example_ids_follow_split_user_position(examples):
 
 def test_splits_keep_apart_what_their_unit_keeps_apart(artefacts, examples):
     by_split = {name: examples.filter(pl.col("split") == name) for name in ("train", "test")}
-    if tables.metadata(artefacts.path("examples.parquet"))["unit"] == "sequence":
+    unit = tables.metadata(artefacts.path("examples.parquet"))["unit"]
+    if unit == "sequence":
         assert not set(by_split["train"]["user_id"]) & set(by_split["test"]["user_id"])
-    else:
+    elif unit == "time":
         assert by_split["train"]["time"].max() <= by_split["test"]["time"].min()
+    else:
+        left = pl.col("position").max().over("user_id") - pl.col("position")
+        several = examples.filter(pl.len().over("user_id") > 1).with_columns(left=left)
+        for name, wanted in (("test", [0]), ("validation", [1])):
+            assert several.filter(pl.col("split") == name)["left"].unique().to_list() == wanted
+        assert by_split["test"]["user_id"].to_list() == several["user_id"].unique().sort().to_list()

@@ -83,6 +83,17 @@ def test_a_split_in_time_has_no_later_training() -> None:
     assert found["examples_test"] == 3
 
 
+def test_leave_one_out_trains_on_what_comes_before_the_last_two() -> None:
+    # targets: a, b, d two each (validation and test), c one (train), e four (the first two train)
+    found = rows("leave-one-out")
+    assert [found[f"examples_{s}"] for s in ("train", "validation", "test")] == [3, 4, 4]
+    assert [found[f"users_{s}"] for s in ("train", "validation", "test")] == [2, 4, 4]
+    # seen in training: c's two events and e's first three; the first test target is b's, at 11
+    assert found["training_later_than_test"] == 1
+    assert found["test_targets_unseen"] == 1 / 4  # e's 5
+    assert found["last_test_history_mean"] == found["test_history_mean"] == 2
+
+
 def test_the_stage(tmp_path: Path) -> None:
     names = ("interactions", "items", "examples")
     paths = {name: tmp_path / f"{name}.parquet" for name in names}

@@ -15,6 +15,7 @@ from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
 from recinterpreter.settings import Split, Titles
 
+UNITS = ("sequence", "time", "leave-one-out")
 N_ITEMS = 9
 ITEMS = build_items(
     [(f"i{n}", f"Title {n}") for n in range(1, N_ITEMS + 1)],
@@ -55,7 +56,7 @@ def examples_or_none(table: pa.Table, chosen: Split) -> pa.Table | None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=rows_of, unit=st.sampled_from(["sequence", "time"]), history=st.integers(2, 5))
+@given(rows=rows_of, unit=st.sampled_from(UNITS), history=st.integers(2, 5))
 def test_examples_against_a_plain_loop(
     rows: list[tuple[str, int, int]], unit: str, history: int
 ) -> None:
@@ -90,7 +91,7 @@ def test_examples_against_a_plain_loop(
 
 
 @settings(max_examples=40, deadline=None)
-@given(rows=rows_of, unit=st.sampled_from(["sequence", "time"]), seed=st.integers(0, 99))
+@given(rows=rows_of, unit=st.sampled_from(UNITS), seed=st.integers(0, 99))
 def test_the_order_of_rows_does_not_matter(
     rows: list[tuple[str, int, int]], unit: str, seed: int
 ) -> None:
@@ -146,6 +147,39 @@ def test_sequences_stay_whole_and_in_order(rows: list[tuple[str, int, int]]) -> 
     assert [len(u) for u in users] == [int(0.6 * n), int(0.8 * n) - int(0.6 * n), n - int(0.8 * n)]
 
 
+@settings(max_examples=60, deadline=None)
+@given(rows=rows_of, share=st.floats(0.1, 0.8))
+def test_one_target_of_each_user_is_left_for_test(
+    rows: list[tuple[str, int, int]], share: float
+) -> None:
+    table = interactions(rows)
+    examples = examples_or_none(table, split("leave-one-out", train=share, validation=0.1))
+    assume(examples is not None)
+    parts: dict[int, list[str]] = defaultdict(list)
+    for row in sorted(examples.to_pylist(), key=lambda row: row["position"]):
+        parts[row["user_id"]].append(row["split"])
+    lengths = dict(pl.from_arrow(table).group_by("user_id").len().iter_rows())
+    for user, n in lengths.items():
+        wanted = ["train"] * (n - 3) + ["validation", "test"] if n >= 3 else ["train"] * (n - 1)
+        assert parts[user] == wanted
+
+
+def test_leave_one_out_by_hand() -> None:
+    rows = [("a", 1, 0), *(("b", i, i) for i in (1, 2)), *(("c", i, i) for i in (3, 4, 5))]
+    rows += [("d", item, time) for time, item in enumerate((6, 7, 8, 9, 1), 6)]
+    examples = build_examples(interactions(rows), split("leave-one-out"))
+    found = [(row["split"], row["history"], row["target"]) for row in examples.to_pylist()]
+    assert found == [
+        ("train", [1], 2),
+        ("train", [6], 7),
+        ("train", [6, 7], 8),
+        ("validation", [3], 4),
+        ("validation", [6, 7, 8], 9),
+        ("test", [3, 4], 5),
+        ("test", [7, 8, 9], 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("n", "counts"), [(943, [754, 94, 95]), (11_938, [9550, 1194, 1194]), (10, [8, 1, 1])]
 )
@@ -172,9 +206,12 @@ def test_an_empty_split_is_refused() -> None:
     with pytest.raises(UserError, match=r"no example in train, validation; .*one second"):
         build_examples(interactions(at_once), split("time"))
     alone = [(f"u{u}", 1, u) for u in range(20)]
-    for unit in ("sequence", "time"):
+    for unit in UNITS:
         with pytest.raises(UserError, match="no example in train, validation, test"):
             build_examples(interactions(alone), split(unit))
+    in_pairs = [(f"u{u}", 1 + step, 10 * u + step) for u in range(20) for step in range(2)]
+    with pytest.raises(UserError, match=r"leave-one-out: no example in validation, test; .*four"):
+        build_examples(interactions(in_pairs), split("leave-one-out"))
 
 
 def test_ties_keep_the_order_of_the_source() -> None:

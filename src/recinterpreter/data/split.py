@@ -16,6 +16,18 @@ from recinterpreter.tables import EXAMPLES
 
 SPLITS = ("train", "validation", "test")
 
+_ADVICE = {
+    "sequence": "give more users (ten at least for 8:1:1), or change the shares",
+    "time": (
+        "too many targets share one second; give finer times or set split.unit: sequence, or "
+        "change the shares"
+    ),
+    "leave-one-out": (
+        "give users of four events or more: the first is no target, the last two are test and "
+        "validation"
+    ),
+}
+
 
 def build_examples(interactions: pa.Table, settings: Split) -> pa.Table:
     """Expand INTERACTIONS into EXAMPLES: (the last L items -> the next one) at every position.
@@ -29,8 +41,10 @@ def build_examples(interactions: pa.Table, settings: Split) -> pa.Table:
     rows = np.flatnonzero(position >= 1)  # of the targets
     if settings.unit == "sequence":
         parts = split_by_sequence(user[rows], settings)
-    else:
+    elif settings.unit == "time":
         parts = split_by_time(time[rows], settings)
+    else:
+        parts = leave_one_out(user[rows])
     _refuse_empty(parts, settings)
 
     order = np.argsort(parts, kind="stable")  # rows are in the order of user and position
@@ -73,6 +87,19 @@ def split_by_time(time: np.ndarray, settings: Split) -> np.ndarray:
     return np.searchsorted(cuts, time, side="right")
 
 
+def leave_one_out(user: np.ndarray) -> np.ndarray:
+    """Part 0, 1 or 2 of each example: a user's last is test, the one before it validation.
+
+    user: (E) user ids, each user's examples side by side and in order of position. Shares do not
+    count here. A user of two events has one example: it stays in train, so that whoever is tested
+    is validated too. As with sequences the parts overlap in time, but every test user is known.
+    """
+    _, which, counts = np.unique(user, return_inverse=True, return_counts=True)
+    to_come = np.cumsum(counts)[which] - 1 - np.arange(len(user))
+    parts: np.ndarray = np.where(counts[which] > 1, (2 - to_come).clip(0), 0)
+    return parts
+
+
 def _cuts(n: int, settings: Split) -> list[int]:
     # the small term: 0.7 + 0.2 is a little less than 0.9
     shares = (settings.train, settings.train + settings.validation)
@@ -95,12 +122,8 @@ def _refuse_empty(parts: np.ndarray, settings: Split) -> None:
     if counts.min():
         return
     empty = ", ".join(name for name, n in zip(SPLITS, counts, strict=True) if not n)
-    advice = (
-        "give more users (ten at least for 8:1:1)"
-        if settings.unit == "sequence"
-        else "too many targets share one second; give finer times or set split.unit: sequence"
-    )
+    shares = f" with train {settings.train:g} and validation {settings.validation:g}"
     raise UserError(
-        f"split by {settings.unit} with train {settings.train:g} and validation "
-        f"{settings.validation:g}: no example in {empty}; {advice}, or change the shares"
+        f"split by {settings.unit}{'' if settings.unit == 'leave-one-out' else shares}: "
+        f"no example in {empty}; {_ADVICE[settings.unit]}"
     )
