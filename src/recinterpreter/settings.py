@@ -21,7 +21,7 @@ Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 Source = Literal["demo", "ml-100k", "events"]
 RecommenderName = Literal["sasrec", "gru4rec"]
-BaselineName = Literal["popularity", "decayed_markov"]
+BaselineName = Literal["popularity", "markov", "decayed_markov", "ease"]
 Task = Literal["recovery", "residual"]
 AdapterKind = Literal["conv_linear"]
 Standardise = Literal["none", "dimension", "whiten"]
