@@ -7,7 +7,7 @@ CHAIN = {
     "audit_data": 1,
     "train_recommender": 2,
     "rank_recommender": 2,
-    "rank_baseline": 2,
+    "rank_baseline": 4,
     "encode_states": 2,
     "select_states": 2,
     "teach_language_model": 1,
@@ -78,15 +78,15 @@ def test_a_hub_id_is_taken_as_it_is(fresh):
 def test_more_seeds_more_jobs(fresh):
     stale = fresh.stale("--config", "recommenders={seeds: [0, 1, 2]}")
     assert (stale["train_recommender"], stale["train_adapter"]) == (6, 12)
-    assert stale["rank_baseline"] == 2
+    assert stale["rank_baseline"] == 4
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("recommenders={embeding_size: 3}", "did you mean 'embedding_size'?"),
+        ("recommenders={sasrec: {embeding_size: 3}}", "did you mean 'embedding_size'?"),
         ("recommenders={learning_rate: 1e-3}", 'got "1e-3"; wanted a number'),
-        ("recommenders={embedding_size: -1}", "got -1; wanted greater than or equal to 2"),
+        ("recommenders={sasrec: {embedding_size: -1}}", "got -1; wanted greater than or equal to 2"),
         ("data={sources: [ml-100k], ml-100k: {path: ./none}}", "./none: no such file; wanted"),
         ("data={sources: [events]}", "data.events.events: got null"),
         ("llm={source: ./none}", "llm.source: ./none: no such folder"),

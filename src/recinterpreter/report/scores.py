@@ -14,7 +14,9 @@ RECORDED = "recorded"
 _NAMES = {
     **MODELS,
     "popularity": "Popularity",
+    "markov": "First-order Markov",
     "decayed_markov": "Decayed Markov",
+    "ease": "EASE",
     "recorded": "its own state",
     "another_user": "another user's state",
     "mean_state": "the mean state",
