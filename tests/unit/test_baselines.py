@@ -29,7 +29,7 @@ def test_markov_counts_what_followed_and_the_popular_item_wins_a_tie() -> None:
     scores = Markov(training, 5).scores(histories.take(histories.positions == 2).batch(CPU)).numpy()
     order = np.array([3, 2, 2, 3, 0]) / 11  # occurrences of items 1 to 5
     # the last item is 1 (two follow-ups to 2, one to 3), then 5, which nothing ever followed
-    np.testing.assert_allclose(scores[0, 1:], order + [0, 2, 1, 0, 0])
+    np.testing.assert_allclose(scores[0, 1:], order + np.array([0, 2, 1, 0, 0]))
     np.testing.assert_allclose(scores[1, 1:], order)
     assert (scores[:, 0] == -np.inf).all()
     assert order.max() < 1
