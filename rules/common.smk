@@ -93,6 +93,14 @@ def language_model_name(wildcards):
     return local_folder(SETTINGS.llm.source) or SETTINGS.llm.source
 
 
+def item_table_inputs(wildcards):
+    """Weights of the SASRec whose item vectors DreamRec takes, where it is told to."""
+    if wildcards.recommender == "dreamrec":
+        if SETTINGS.recommenders.dreamrec.item_table == "sasrec":
+            return f"results/{wildcards.dataset}/recommenders/sasrec/seed{wildcards.seed}/model.safetensors"
+    return []
+
+
 def movielens_source(wildcards):
     """What ingest_ml_100k reads: a folder or a zip of the user's, or the archive downloaded."""
     return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive

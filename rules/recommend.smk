@@ -4,6 +4,7 @@
 rule train_recommender:
     input:
         examples="results/{dataset}/examples.parquet",
+        item_table=item_table_inputs,
     output:
         config="results/{dataset}/recommenders/{recommender}/seed{seed}/config.json",
         weights="results/{dataset}/recommenders/{recommender}/seed{seed}/model.safetensors",
@@ -22,6 +23,7 @@ rule train_recommender:
         "python -m recinterpreter.stages.train_recommender"
         " --settings {params.settings:q}"
         " --examples {input.examples}"
+        " --item-table {input.item_table}"
         " --config {output.config}"
         " --weights {output.weights}"
         " --steps {output.steps}"

@@ -181,13 +181,37 @@ def _no_test_split(config: Config) -> Contradictions:
         )
 
 
-def _heads_of_sasrec(config: Config) -> Contradictions:
-    block = config["recommenders"]
-    width, heads = block["embedding_size"], block["sasrec"]["heads"]
-    if "sasrec" in block["names"] and width > 0 and heads > 0 and width % heads:
+def _heads_of(recommender: str) -> Callable[[Config], Contradictions]:
+    def check(config: Config) -> Contradictions:
+        recipe = config["recommenders"][recommender]
+        width, heads = recipe["embedding_size"], recipe["heads"]
+        named = recommender in config["recommenders"]["names"]
+        if named and width > 0 and heads > 0 and width % heads:
+            yield (
+                ("recommenders", recommender, "heads"),
+                f"{heads} heads cannot share an embedding_size of {width}; wanted a divisor of it",
+            )
+
+    return check
+
+
+def _steps_of_sampling(config: Config) -> Contradictions:
+    recipe = config["recommenders"]["dreamrec"]
+    steps, total = recipe["sampling_steps"], recipe["diffusion_steps"]
+    if steps > total:
         yield (
-            ("recommenders", "sasrec", "heads"),
-            f"{heads} heads cannot share an embedding_size of {width}; wanted a divisor of it",
+            ("recommenders", "dreamrec", "sampling_steps"),
+            f"got {steps}; the diffusion has {total} steps, wanted at most these",
+        )
+
+
+def _items_of_sasrec(config: Config) -> Contradictions:
+    block = config["recommenders"]
+    ours, theirs = (block[name]["embedding_size"] for name in ("dreamrec", "sasrec"))
+    if block["dreamrec"]["item_table"] == "sasrec" and ours != theirs:
+        yield (
+            ("recommenders", "dreamrec", "embedding_size"),
+            f"got {ours}, and item_table: sasrec takes vectors of {theirs}; wanted the same",
         )
 
 
@@ -253,7 +277,10 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _events_tables,
     _events_name,
     _no_test_split,
-    _heads_of_sasrec,
+    _heads_of("sasrec"),
+    _heads_of("dreamrec"),
+    _steps_of_sampling,
+    _items_of_sasrec,
     _heads_of_embedded,
     _llm_folder,
 )

@@ -17,13 +17,15 @@ from recinterpreter.settings import (
     AdapterTraining,
     Answering,
     BaselineName,
+    CaserRecipe,
     Control,
     Count,
     DemoSource,
     Domain,
+    DreamRecRecipe,
     EmbeddedLLM,
     EventsSource,
-    GRU4RecModel,
+    GRU4RecRecipe,
     Ingest,
     MovieLensSource,
     NotNegative,
@@ -32,10 +34,9 @@ from recinterpreter.settings import (
     RecommenderName,
     RecommenderTraining,
     Report,
-    SASRecModel,
+    SASRecRecipe,
     Scores,
     Section,
-    Share,
     Source,
     Split,
     Standardise,
@@ -65,15 +66,10 @@ class Recommenders(Section):
     names: Annotated[list[RecommenderName], Field(min_length=1)]
     baselines: list[BaselineName]
     seeds: Annotated[list[Whole], Field(min_length=1)]
-    embedding_size: Annotated[int, Field(ge=2, le=4096)]
-    batch_size: Count
-    learning_rate: Positive
-    l2: NotNegative
-    dropout: Share
-    epochs: Count
-    patience: Count
-    sasrec: SASRecModel
-    gru4rec: GRU4RecModel
+    gru4rec: GRU4RecRecipe
+    caser: CaserRecipe
+    sasrec: SASRecRecipe
+    dreamrec: DreamRecRecipe
 
 
 class LLM(Section):
@@ -173,13 +169,9 @@ class Settings(Section):
 
     def training(self, recommender: str, seed: str) -> RecommenderTraining:
         """Settings of train_recommender."""
+        recipe = getattr(self.recommenders, recommender)
         return RecommenderTraining.model_validate(
-            {
-                **_shared(self.recommenders, RecommenderTraining),
-                "recommender": recommender,
-                "seed": int(seed),
-                "model": getattr(self.recommenders, recommender),
-            }
+            {"recommender": recommender, "seed": int(seed), "recipe": recipe}
         )
 
     def teaching(self, dataset: str) -> Teaching:

@@ -20,8 +20,11 @@ Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 Source = Literal["demo", "ml-100k", "events"]
-RecommenderName = Literal["sasrec", "gru4rec"]
+RecommenderName = Literal["gru4rec", "caser", "sasrec", "dreamrec"]
 BaselineName = Literal["popularity", "markov", "decayed_markov", "ease"]
+ItemTable = Literal["trained", "sasrec"]
+DenoiserKind = Literal["mlp1", "mlp2"]
+ScheduleName = Literal["linear", "cosine", "exp", "sqrt"]
 Task = Literal["recovery", "residual"]
 AdapterKind = Literal["conv_linear"]
 Standardise = Literal["none", "dimension", "whiten"]
@@ -106,17 +109,52 @@ class Split(Section):
 # --- recommenders -------------------------------------------------------------------------------
 
 
-class SASRecModel(Section):
-    """Self-attention blocks of SASRec."""
+class Recipe(Section):
+    """What every recommender is trained with, whatever it is."""
+
+    embedding_size: Annotated[int, Field(ge=2, le=4096)]
+    batch_size: Count
+    learning_rate: Positive
+    l2: NotNegative
+    dropout: Share
+    epochs: Count
+    patience: Count
+
+
+class SASRecRecipe(Recipe):
+    """SASRec: blocks of self-attention."""
 
     layers: Count
     heads: Count
 
 
-class GRU4RecModel(Section):
-    """Recurrent layers of GRU4Rec."""
+class GRU4RecRecipe(Recipe):
+    """GRU4Rec: recurrent layers."""
 
     layers: Count
+
+
+class CaserRecipe(Recipe):
+    """Caser: convolutions over so many successive items, with so many filters each."""
+
+    filters: Count
+    sizes: Annotated[list[Count], Field(min_length=1)]
+
+
+class DreamRecRecipe(Recipe):
+    """DreamRec: an encoder, and guided diffusion of the next item's embedding."""
+
+    layers: Count
+    heads: Count
+    item_table: ItemTable
+    cross_entropy: NotNegative
+    denoiser: DenoiserKind
+    schedule: ScheduleName
+    diffusion_steps: Annotated[int, Field(ge=2, le=10_000)]
+    unconditional: Share
+    guidance: NotNegative
+    sampling_steps: Count
+    sampling_noise: Annotated[float, Field(ge=0, le=1)]
 
 
 class RecommenderTraining(Section):
@@ -124,14 +162,7 @@ class RecommenderTraining(Section):
 
     recommender: RecommenderName
     seed: Whole
-    embedding_size: Count
-    batch_size: Count
-    learning_rate: Positive
-    l2: NotNegative
-    dropout: Share
-    epochs: Count
-    patience: Count
-    model: SASRecModel | GRU4RecModel
+    recipe: SASRecRecipe | GRU4RecRecipe | CaserRecipe | DreamRecRecipe
 
 
 class Baseline(Section):

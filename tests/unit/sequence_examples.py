@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -9,31 +10,45 @@ import pyarrow as pa
 from recinterpreter import tables
 from recinterpreter.data.split import build_examples
 from recinterpreter.recommenders.windows import Windows, from_rows
-from recinterpreter.settings import (
-    GRU4RecModel,
-    RecommenderTraining,
-    SASRecModel,
-    Split,
-)
+from recinterpreter.settings import RecommenderName, RecommenderTraining, Split
 
-RECOMMENDERS = ("sasrec", "gru4rec")
+RECOMMENDERS = get_args(RecommenderName)
+
+_COMMON = {
+    "embedding_size": 16,
+    "batch_size": 32,
+    "learning_rate": 0.01,
+    "l2": 0.0,
+    "dropout": 0.0,
+    "epochs": 3,
+    "patience": 10,
+}
+_OWN = {
+    "gru4rec": {"layers": 1},
+    "caser": {"filters": 4, "sizes": [2, 3]},
+    "sasrec": {"layers": 2, "heads": 2},
+    "dreamrec": {
+        "layers": 1,
+        "heads": 2,
+        "item_table": "trained",
+        "cross_entropy": 1.0,
+        "denoiser": "mlp1",
+        "schedule": "exp",
+        "diffusion_steps": 50,
+        "unconditional": 0.1,
+        "guidance": 2.0,
+        "sampling_steps": 10,
+        "sampling_noise": 1.0,
+    },
+}
 
 
-def training_settings(recommender: str, **changes: object) -> RecommenderTraining:
+def training_settings(recommender: str, seed: int = 0, **changes: object) -> RecommenderTraining:
     """Settings of a model small enough to train within a test."""
-    settings = RecommenderTraining(
-        recommender=recommender,  # type: ignore[arg-type]
-        seed=0,
-        embedding_size=16,
-        batch_size=32,
-        learning_rate=0.01,
-        l2=0.0,
-        dropout=0.0,
-        epochs=3,
-        patience=10,
-        model=SASRecModel(layers=2, heads=2) if recommender == "sasrec" else GRU4RecModel(layers=1),
+    recipe = {**_COMMON, **_OWN[recommender], **changes}
+    return RecommenderTraining.model_validate(
+        {"recommender": recommender, "seed": seed, "recipe": recipe}
     )
-    return settings.model_copy(update=changes)
 
 
 def interactions_of(sequences: Sequence[Sequence[int]]) -> pa.Table:

@@ -29,7 +29,7 @@ def test_as_json_is_one_sorted_line_and_comes_back() -> None:
 def test_a_stage_receives_the_wildcards_in_its_settings() -> None:
     training = settings().training("gru4rec", "7")
     assert (training.recommender, training.seed) == ("gru4rec", 7)
-    assert training.model.model_dump() == CONFIG["recommenders"]["gru4rec"]
+    assert training.recipe.model_dump() == CONFIG["recommenders"]["gru4rec"]
     adapter = settings().adapter_training("demo", "residual", "conv_linear", "7")
     assert (adapter.task, adapter.adapter, adapter.seed) == ("residual", "conv_linear", 7)
     answering = settings().answering("demo", "residual", "conv_linear")
@@ -44,7 +44,8 @@ def test_a_stage_does_not_receive_what_others_read() -> None:
     assert before.answering(*cell) == after.answering(*cell)
     assert before.selection() != after.selection()
     # another recommender's own block is none of SASRec's business
-    other = settings(recommenders={"gru4rec": {"layers": 3}})
+    deeper = {**CONFIG["recommenders"]["gru4rec"], "layers": 3}
+    other = settings(recommenders={"gru4rec": deeper})
     assert before.training("sasrec", "0") == other.training("sasrec", "0")
     assert before.training("gru4rec", "0") != other.training("gru4rec", "0")
 

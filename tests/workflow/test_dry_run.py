@@ -86,7 +86,10 @@ def test_more_seeds_more_jobs(fresh):
     [
         ("recommenders={sasrec: {embeding_size: 3}}", "did you mean 'embedding_size'?"),
         ("recommenders={learning_rate: 1e-3}", 'got "1e-3"; wanted a number'),
-        ("recommenders={sasrec: {embedding_size: -1}}", "got -1; wanted greater than or equal to 2"),
+        (
+            "recommenders={sasrec: {embedding_size: -1}}",
+            "got -1; wanted greater than or equal to 2",
+        ),
         ("data={sources: [ml-100k], ml-100k: {path: ./none}}", "./none: no such file; wanted"),
         ("data={sources: [events]}", "data.events.events: got null"),
         ("llm={source: ./none}", "llm.source: ./none: no such folder"),

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from recinterpreter.checkpoint import read_json, read_tensors
 from recinterpreter.errors import UserError
+from recinterpreter.recommenders.caser import Caser
+from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.gru4rec import GRU4Rec
 from recinterpreter.recommenders.sasrec import SASRec
 from recinterpreter.recommenders.sequence import SequentialRecommender
-from recinterpreter.settings import RecommenderTraining, SASRecModel
+from recinterpreter.settings import CaserRecipe, DreamRecRecipe, RecommenderTraining, SASRecRecipe
 
 
 def build(
@@ -22,10 +24,18 @@ def build(
 ) -> SequentialRecommender:
     """Build an untrained model; equal settings, seed included, give equal weights."""
     torch.manual_seed(settings.seed)
-    width, dropout, model = settings.embedding_size, settings.dropout, settings.model
-    if isinstance(model, SASRecModel):
-        return SASRec(n_items, positions, width, model.layers, model.heads, dropout).to(device)
-    return GRU4Rec(n_items, positions, width, model.layers, dropout).to(device)
+    recipe = settings.recipe
+    sizes = (n_items, positions, recipe.embedding_size)
+    model: SequentialRecommender
+    if isinstance(recipe, SASRecRecipe):
+        model = SASRec(*sizes, recipe.layers, recipe.heads, recipe.dropout)
+    elif isinstance(recipe, CaserRecipe):
+        model = Caser(*sizes, recipe.filters, recipe.sizes, recipe.dropout)
+    elif isinstance(recipe, DreamRecRecipe):
+        model = DreamRec(n_items, positions, recipe, settings.seed)
+    else:
+        model = GRU4Rec(*sizes, recipe.layers, recipe.dropout)
+    return model.to(device)
 
 
 def load(config: Path, weights: Path, device: torch.device) -> SequentialRecommender:

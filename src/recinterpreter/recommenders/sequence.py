@@ -1,4 +1,4 @@
-"""The contract of a sequential recommender: a state at every position, and scores from the last.
+"""The contract of a sequential recommender: states apart from what is compared with items.
 
 Shapes: B examples, L positions of a history, D width of item embeddings and states.
 Histories are aligned to the left: items stand at positions 0..m-1, oldest first, padding after
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from recinterpreter.errors import UserError
 
 INIT_STD = 0.02
 
@@ -46,10 +48,11 @@ class SequenceBatch:
 
 
 class SequentialRecommender(nn.Module, ABC):
-    """A recommender that reads a history of embedded items and gives a state per position.
+    """A recommender that reads a history of embedded items into states, and predicts from them.
 
-    A model defines `encode`; the item table serves input and scores alike (tied), its row 0 is
-    padding: zeros, never trained, never a candidate.
+    A model defines `encode`, and where its states are not themselves compared with items,
+    `predictions`. The item table serves input and scores alike (tied), its row 0 is padding:
+    zeros, never trained, never a candidate.
     """
 
     def __init__(self, n_items: int, positions: int, width: int) -> None:
@@ -57,12 +60,22 @@ class SequentialRecommender(nn.Module, ABC):
         self.n_items, self.positions, self.width = n_items, positions, width
         self.item_table = nn.Embedding(n_items + 1, width, padding_idx=0)
 
+    @property
+    def state_shape(self) -> tuple[int, int]:
+        """Positions and width of the hidden states of one history."""
+        return self.positions, self.width
+
     @abstractmethod
     def encode(self, embedded: Tensor, mask: Tensor) -> Tensor:
-        """Turn embedded items (B, L, D) into states (B, L, D); zeros where mask (B, L) is false.
+        """Turn embedded items (B, L, D) into states; zeros where mask (B, L) is false.
 
         Takes embedded items, not ids, so that a vector that is no item can be read like one.
         """
+
+    def state_mask(self, lengths: Tensor) -> Tensor:
+        """Say which of the states of histories of so many items (B,) are of an item."""
+        positions, _ = self.state_shape
+        return torch.arange(positions, device=lengths.device) < lengths[:, None]
 
     def embed(self, item_ids: Tensor) -> Tensor:
         """Look up items (B, L) in the table: (B, L, D)."""
@@ -70,25 +83,61 @@ class SequentialRecommender(nn.Module, ABC):
         return embedded
 
     def states(self, item_ids: Tensor, lengths: Tensor) -> Tensor:
-        """Encode the first `lengths` (B,) items of each row of item_ids (B, L): (B, L, D)."""
-        positions = torch.arange(item_ids.shape[1], device=item_ids.device)
-        return self.encode(self.embed(item_ids), positions < lengths[:, None])
+        """Encode the first `lengths` (B,) items of each row of item_ids (B, L)."""
+        return self.encode(*self._read(item_ids, lengths))
+
+    def predictions(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Return what is compared with items, at every position: (B, L, D).
+
+        That of a position has read the items up to it and no later one.
+        """
+        return self.encode(embedded, mask)
+
+    def predict(self, batch: SequenceBatch) -> Tensor:
+        """Return the predictions of a batch, (B, L, D); every history must hold an item."""
+        if int(batch.lengths.min()) < 1:
+            raise UserError("a history is padding only; wanted at least one item in each")
+        return self.predictions(*self._read(batch.item_ids, batch.lengths))
 
     def scores(self, batch: SequenceBatch) -> Tensor:
-        """Score every item as the next one from the last state: (B, n_items + 1), padding -inf."""
-        states = self.states(batch.item_ids, batch.lengths)
-        last = states[torch.arange(len(states), device=states.device), batch.lengths - 1]
-        scores = last @ self.item_table.weight.T
-        return scores.index_fill(
-            1, torch.zeros(1, dtype=torch.long, device=scores.device), -torch.inf
-        )
+        """Score every item as the next one: (B, n_items + 1), padding -inf."""
+        scores = last(self.predict(batch), batch.lengths) @ self.item_table.weight.T
+        return without_padding(scores)
 
     def loss(self, batch: SequenceBatch) -> Tensor:
         """Mean cross-entropy over the whole catalogue, at every position that has a target."""
         wanted = batch.targets > 0
-        states = self.states(batch.item_ids, batch.lengths)[wanted]
-        logits = states @ self.item_table.weight[1:].T
+        found = self.predict(batch)[wanted]
+        logits = found @ self.item_table.weight[1:].T
         return functional.cross_entropy(logits, batch.targets[wanted] - 1)
+
+    def _read(self, item_ids: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Embed histories: (B, L, D) and the mask of their items (B, L)."""
+        length = item_ids.shape[1]
+        if length > self.positions:
+            raise UserError(
+                f"histories of {length} items; this model reads {self.positions}: shorten them, or "
+                "train it with split.history of that length"
+            )
+        lowest, highest = (int(x) for x in item_ids.aminmax())
+        if lowest < 0 or highest > self.n_items:
+            raise UserError(
+                f"item ids from {lowest} to {highest}; this model knows 1 to {self.n_items}: take "
+                "the examples it was trained with, or train it again"
+            )
+        positions = torch.arange(length, device=item_ids.device)
+        return self.embed(item_ids), positions < lengths[:, None]
+
+
+def last(values: Tensor, lengths: Tensor) -> Tensor:
+    """Take from values (B, L, D) what stands at the last of `lengths` (B,) positions: (B, D)."""
+    return values[torch.arange(len(values), device=values.device), lengths - 1]
+
+
+def without_padding(scores: Tensor) -> Tensor:
+    """Set the scores (B, n_items + 1) of padding to -inf."""
+    padding = torch.zeros(1, dtype=torch.long, device=scores.device)
+    return scores.index_fill(1, padding, -torch.inf)
 
 
 def initialise(model: SequentialRecommender) -> None:

@@ -20,9 +20,15 @@ from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.recommenders.windows import Windows, training_rows
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings import RecommenderName, RecommenderTraining
 
-CHOICE = "ndcg@10"
+# What the best epoch is chosen by, on the validation split.
+CHOICE: dict[RecommenderName, str] = {
+    "gru4rec": "ndcg@10",
+    "caser": "ndcg@10",
+    "sasrec": "ndcg@10",
+    "dreamrec": "hr@20",
+}
 Validate = Callable[[SequentialRecommender], Mapping[str, float]]
 
 
@@ -51,7 +57,7 @@ def train(
     settings: RecommenderTraining,
     progress: Progress,
 ) -> Iterator[Report]:
-    """Train with Adam until validation NDCG@10 has not risen for `patience` epochs.
+    """Train with Adam until what it is chosen by (`CHOICE`) has not risen for `patience` epochs.
 
     Every transition of every training user is predicted once per epoch (`training_rows`). Going
     on from kept progress, the reports of its epochs come first, so that a caller sees all of them.
@@ -59,8 +65,12 @@ def train(
     Raises UserError when the loss is no longer a number.
     """
     torch.set_flush_denormal(True)  # late in a training they slow a CPU several times
+    recipe, choice = settings.recipe, CHOICE[settings.recommender]
     optimizer = torch.optim.Adam(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.l2, fused=True
+        [p for p in model.parameters() if p.requires_grad],
+        lr=recipe.learning_rate,
+        weight_decay=recipe.l2,
+        fused=True,
     )
     best, reports = _resume(model, optimizer, progress)
     yield from reports
@@ -71,18 +81,19 @@ def train(
         total, count = 0.0, 0
         random = np.random.default_rng([settings.seed, epoch])
         chosen = training_rows(windows, windows.items.shape[1], random)
-        steps = math.ceil(len(chosen[0]) / settings.batch_size)
+        steps = math.ceil(len(chosen[0]) / recipe.batch_size)
         for loss, predicted in _epoch(model, optimizer, windows, chosen, settings, random):
             step, total, count = step + 1, total + loss * predicted, count + predicted
             if not math.isfinite(loss):
                 raise UserError(
                     f"the loss is {loss} at step {step} (epoch {epoch + 1}); wanted a number: "
-                    f"lower recommenders.learning_rate, it is {settings.learning_rate:g}"
+                    f"lower recommenders.{settings.recommender}.learning_rate, it is "
+                    f"{recipe.learning_rate:g}"
                 )
             yield Report(step, steps, epoch, loss, {}, best_epoch, time.monotonic() - started)
         model.eval()
         metrics = dict(validate(model))
-        if not best_epoch or metrics[CHOICE] > reports[best_epoch - 1].metrics[CHOICE]:
+        if not best_epoch or metrics[choice] > reports[best_epoch - 1].metrics[choice]:
             best_epoch, best = epoch + 1, _copy(model)
         seconds = time.monotonic() - started
         reports.append(Report(step, steps, epoch + 1, total / count, metrics, best_epoch, seconds))
@@ -99,7 +110,10 @@ def _over(reports: list[Report], settings: RecommenderTraining) -> bool:
     if not reports:
         return False
     last = reports[-1]
-    return last.epoch >= settings.epochs or last.epoch - last.best_epoch >= settings.patience
+    return (
+        last.epoch >= settings.recipe.epochs
+        or last.epoch - last.best_epoch >= settings.recipe.patience
+    )
 
 
 def _epoch(
@@ -113,8 +127,8 @@ def _epoch(
     """Train on the chosen (rows, n_targets); yield each step's loss and how many it predicted."""
     model.train()
     device = model.item_table.weight.device
-    for start in range(0, len(chosen[0]), settings.batch_size):
-        rows, n_targets = (part[start : start + settings.batch_size] for part in chosen)
+    for start in range(0, len(chosen[0]), settings.recipe.batch_size):
+        rows, n_targets = (part[start : start + settings.recipe.batch_size] for part in chosen)
         batch = windows.take(rows).batch(device, n_targets)
         torch.manual_seed(int(random.integers(2**63)))  # of dropout
         loss = model.loss(batch)

@@ -33,7 +33,7 @@ def encode_states(
     device = pick()
     model = load(config, weights, device)
     facts = tables.metadata(examples)
-    shape = [facts["history"], model.width]
+    shape = list(model.state_shape)
     about = {
         "recommender": trained.recommender,
         "seed": trained.seed,
@@ -50,7 +50,7 @@ def encode_states(
     schema = tables.states_schema(shape[0], shape[1], settings.precision)
     with tables.Writer(states, schema, about) as writer:
         for rows in tables.read_batches(examples, group):
-            part = windows.from_rows(rows, shape[0])
+            part = windows.from_rows(rows, facts["history"])
             writer.write(encode_examples(model, part, settings.batch_size, precision))
             done += len(part)
             ticker.tick(done)

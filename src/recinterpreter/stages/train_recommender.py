@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from recinterpreter import tables
-from recinterpreter.checkpoint import Progress, write_json, write_tensors
-from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.checkpoint import Progress, read_tensors, write_json, write_tensors
+from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.device import pick
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders import windows
+from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.models import build
 from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, ranks
 from recinterpreter.recommenders.sequence import SequentialRecommender
@@ -27,12 +28,16 @@ def train_recommender(
     *,
     settings: RecommenderTraining,
     examples: InputPath,
+    item_table: InputPaths,
     config: OutputPath,
     weights: OutputPath,
     steps: OutputPath,
     progress: Progress,
 ) -> None:
-    """Train a recommender on the train split, stopping early by the validation split."""
+    """Train a recommender on the train split, stopping early by the validation split.
+
+    item_table: none, or the weights of the SASRec whose item vectors a DreamRec takes as they are.
+    """
     facts = tables.metadata(examples)
     device = pick()
     seen = windows.read(examples, ["train", "validation"])
@@ -44,9 +49,15 @@ def train_recommender(
 
     def validate(model: SequentialRecommender) -> Mapping[str, float]:
         places = ranks(model, validation, sequences, device)
-        return {"ndcg@10": ndcg(places, 10), "hr@10": hit_rate(places, 10)}
+        return {
+            "ndcg@10": ndcg(places, 10),
+            "hr@10": hit_rate(places, 10),
+            "hr@20": hit_rate(places, 20),
+        }
 
     model = build(settings, facts["n_items"], facts["history"], device)
+    if item_table and isinstance(model, DreamRec):
+        model.freeze_items(read_tensors(item_table[0])["item_table.weight"])
     logger.info(
         "%s: %d parameters on %s, %d training and %d validation examples",
         settings.recommender,
@@ -55,7 +66,7 @@ def train_recommender(
         len(training),
         len(validation),
     )
-    reports = _follow(train(model, training, validate, settings, progress), settings.epochs)
+    reports = _follow(train(model, training, validate, settings, progress), settings.recipe.epochs)
     last = reports[-1]
     best = reports[last.best_epoch - 1]
     logger.info(
