@@ -76,10 +76,12 @@ VERDICTS = _schema(
     correct=pa.bool_(),
     text=TEXT,
 )
-# group: what the number is of (a baseline, a control, a difference of two sources, ...)
+# seed: null for a baseline, and for a mean over several seeds; n_seeds: over how many the value is
+# a mean, 0 of a baseline; source: of the states that were answered, null where none were
 SCORES = _schema(
     recommender=TEXT,
     seed=(ID, True),
+    n_seeds=ID,
     task=OPTIONAL_TEXT,
     adapter=OPTIONAL_TEXT,
     source=OPTIONAL_TEXT,

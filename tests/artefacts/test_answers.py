@@ -61,3 +61,10 @@ def test_scores_lie_in_their_intervals(artefacts):
     bounded = scores.drop_nulls(["low", "high"])
     assert (bounded["low"] <= bounded["value"] + 1e-9).all()
     assert (bounded["high"] >= bounded["value"] - 1e-9).all()
+
+
+def test_scores_say_over_how_many_seeds(artefacts):
+    scores = artefacts.frame("scores.parquet", tables.SCORES)
+    of_one = scores["n_seeds"] == 1
+    assert (scores["seed"].is_not_null() == of_one).all()
+    assert not scores.filter(pl.col("n_seeds") > 0, pl.col("recommender") == "popularity").height

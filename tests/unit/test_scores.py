@@ -1,7 +1,9 @@
 """Scores of a small experiment whose every number can be told by hand."""
 
 import math
+from statistics import stdev
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -11,7 +13,7 @@ from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.ranking import discounted_gain, ranking_scores
 from recinterpreter.scoring.recovery import hits_of_popular, most_popular
-from recinterpreter.scoring.statistics import wilson
+from recinterpreter.scoring.statistics import UserBootstrap, wilson
 from recinterpreter.scoring.tasks import task_scores
 from recinterpreter.settings import Scores
 
@@ -175,6 +177,32 @@ def test_rankings_and_their_distance_to_baselines():
     assert distance["value"] == pytest.approx(ndcg - 1 / 3)
     assert ("popularity", "last", "ndcg@10 minus popularity") not in found
     assert all(r["evaluation"] != "validation" for r in rows), "there are no validation examples"
+
+
+def test_several_seeds_have_a_mean_a_deviation_and_a_distance() -> None:
+    ranks = {0: [1, 2, 50], 1: [2, 1, 1], 4: [50, 50, 3]}
+    rankings = {Cell("sasrec", seed): ranking(found) for seed, found in ranks.items()}
+    rankings |= {Cell("gru4rec", 0): ranking([1, 1, 1]), Cell("popularity"): ranking([50, 1, 50])}
+    rows = [r for r in ranking_scores(rankings, SETTINGS) if r["evaluation"] == "last"]
+    found = {(r["recommender"], r["seed"], r["metric"]): r for r in rows}
+    assert len(found) == len(rows), "a score stands twice"
+
+    gains = np.array([discounted_gain(np.array(r), 10) for r in ranks.values()])
+    mean = found["sasrec", None, "ndcg@10"]
+    assert (mean["value"], mean["n_seeds"], mean["n"]) == (pytest.approx(gains.mean()), 3, 3)
+    # the interval is that of the mean of each example, not of the nine examples of three seeds
+    example = UserBootstrap(np.arange(3), 0.95, 400, 0).mean(gains.mean(axis=0))
+    assert (mean["low"], mean["high"]) == (pytest.approx(example.low), pytest.approx(example.high))
+    deviation = found["sasrec", None, "hr@10 sd over seeds"]
+    assert deviation["value"] == pytest.approx(stdev([2 / 3, 1, 1 / 3]))
+    assert (deviation["low"], deviation["high"]) == (None, None)
+    distance = found["sasrec", None, "ndcg@10 minus popularity"]
+    assert distance["value"] == pytest.approx(gains.mean() - 1 / 3)
+
+    assert found["sasrec", 4, "ndcg@10"]["n_seeds"] == found["gru4rec", 0, "hr@1"]["n_seeds"] == 1
+    assert found["popularity", None, "hr@1"]["n_seeds"] == 0
+    assert not [m for r, s, m in found if r == "popularity" and ("sd" in m or "minus" in m)]
+    assert ("gru4rec", None, "hr@1") not in found, "one seed is its own mean"
 
 
 def test_rankings_of_other_examples_are_refused():

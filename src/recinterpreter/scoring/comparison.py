@@ -27,18 +27,33 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Cell:
-    """What a score is of: a recommender (or baseline) and, where it applies, a task's adapter."""
+    """What a score is of: a recommender (or baseline) and, where it applies, a task's adapter.
+
+    seed: None for a baseline, and for a mean over several seeds, which says over how many.
+    """
 
     recommender: str
     seed: int | None = None
     task: str | None = None
     adapter: str | None = None
+    averaged: int = 0
+
+    @property
+    def n_seeds(self) -> int:
+        """How many seeds the score is a mean over: 1 of a single one, 0 of a baseline."""
+        return self.averaged or int(self.seed is not None)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it has no seed at all."""
+        return not self.n_seeds
 
     def row(self, evaluation: str, metric: str, estimate: Estimate, source: str | None) -> Row:
         """Return one row of SCORES."""
         return {
             "recommender": self.recommender,
             "seed": self.seed,
+            "n_seeds": self.n_seeds,
             "task": self.task,
             "adapter": self.adapter,
             "source": source,

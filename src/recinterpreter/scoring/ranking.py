@@ -1,4 +1,7 @@
-"""Scores of rankings: HR@k and NDCG@k of recommenders and baselines, and their distances."""
+"""Scores of rankings: HR@k and NDCG@k of recommenders and baselines, and their distances.
+
+Shapes: n examples, S seeds of a recommender.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ import polars as pl
 
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.comparison import ALL, LAST, VALIDATION, Cell, Reals, Row, bootstrap
+from recinterpreter.scoring.statistics import Estimate, UserBootstrap
 from recinterpreter.settings import Scores
 
 
 def ranking_scores(rankings: Mapping[Cell, pl.DataFrame], settings: Scores) -> Iterator[Row]:
     """Yield HR and NDCG of every ranking, and how far recommenders are from baselines in NDCG.
 
-    rankings: tables RANKING of the same examples; a cell without a seed is a baseline.
+    rankings: tables RANKING of the same examples; a cell without a seed is a baseline. Where a
+    recommender has several seeds, also the same of its mean over them, and how the seeds differ.
     """
     evaluations = {
         LAST: (pl.col("split") == "test") & pl.col("last"),
@@ -42,17 +47,49 @@ def _evaluation(
     users = bootstrap(first["user_id"].to_numpy(), settings)
     ranks = {cell: table["rank"].to_numpy() for cell, table in tables.items()}
     for cutoff in settings.cutoffs:
-        for cell, rank in ranks.items():
-            yield cell.row(evaluation, f"hr@{cutoff}", users.share(rank <= cutoff), None)
-            gain = users.share(discounted_gain(rank, cutoff))
-            yield cell.row(evaluation, f"ndcg@{cutoff}", gain, None)
-            for baseline in ranks if cell.seed is not None else ():
-                if baseline.seed is None:
-                    distance = users.difference(
-                        discounted_gain(rank, cutoff), discounted_gain(ranks[baseline], cutoff)
-                    )
-                    metric = f"ndcg@{cutoff} minus {baseline.recommender}"
-                    yield cell.row(evaluation, metric, distance, None)
+        hits = {cell: (rank <= cutoff).astype(float) for cell, rank in ranks.items()}
+        gains = {cell: discounted_gain(rank, cutoff) for cell, rank in ranks.items()}
+        yield from _estimates(evaluation, f"hr@{cutoff}", hits, users)
+        yield from _estimates(evaluation, f"ndcg@{cutoff}", gains, users)
+        yield from _distances(evaluation, f"ndcg@{cutoff}", gains, users)
+
+
+def _estimates(
+    evaluation: str, metric: str, values: Mapping[Cell, Reals], users: UserBootstrap
+) -> Iterator[Row]:
+    """Estimate the metric of every cell, (n) its value of each example, and of means over seeds."""
+    for cell, numbers in values.items():
+        yield cell.row(evaluation, metric, users.share(numbers), None)
+    for cell, rows in over_seeds(values).items():
+        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), None)
+        deviation = Estimate(float(rows.mean(axis=1).std(ddof=1)), None, None, users.n)
+        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, None)
+
+
+def _distances(
+    evaluation: str, metric: str, values: Mapping[Cell, Reals], users: UserBootstrap
+) -> Iterator[Row]:
+    """Estimate how far every recommender, and its mean over seeds, is from every baseline."""
+    baselines = {cell: numbers for cell, numbers in values.items() if cell.is_baseline}
+    trained = {cell: numbers for cell, numbers in values.items() if not cell.is_baseline}
+    means = {cell: rows.mean(axis=0) for cell, rows in over_seeds(values).items()}
+    for cell, numbers in (trained | means).items():
+        for baseline, others in baselines.items():
+            distance = users.difference(numbers, others)
+            yield cell.row(evaluation, f"{metric} minus {baseline.recommender}", distance, None)
+
+
+def over_seeds(values: Mapping[Cell, Reals]) -> dict[Cell, Reals]:
+    """Stack the values of every recommender that has several seeds: cell of its mean -> (S, n)."""
+    by_name: dict[str, list[Reals]] = {}
+    for cell, numbers in values.items():
+        if not cell.is_baseline:
+            by_name.setdefault(cell.recommender, []).append(numbers)
+    return {
+        Cell(name, averaged=len(rows)): np.stack(rows)
+        for name, rows in by_name.items()
+        if len(rows) > 1
+    }
 
 
 def discounted_gain(rank: np.ndarray, cutoff: int) -> Reals:

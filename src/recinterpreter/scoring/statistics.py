@@ -53,10 +53,11 @@ class UserBootstrap:
         self.n = len(self._user)
         self.n_users = len(distinct)
         self._confidence = confidence
-        # how often each user is drawn in each resample
-        self._draws: NDArray[np.int64] = np.random.default_rng(seed).multinomial(
+        draws = np.random.default_rng(seed).multinomial(
             self.n_users, np.full(self.n_users, 1 / self.n_users), size=resamples
         )
+        # how often each user is drawn in each resample; floats, whose product is six times as fast
+        self._draws: Reals = draws.astype(float)
         self._drawn = self._draws @ np.bincount(self._user)
 
     def mean(self, values: ArrayLike) -> Estimate:
