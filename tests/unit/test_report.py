@@ -4,6 +4,7 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +34,12 @@ FORMS = {
 SKILL = {"recorded": 0.8, "another_user": 0.02, "mean_state": 0.04, "prompt_only": 0.0}
 
 
-def settings() -> Settings:
+def settings(seeds: tuple[int, ...] = (0,), unit: str = "sequence") -> Settings:
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["scores"]["resamples"] = 200
     config["report"]["cases"] = 3
+    config["recommenders"] |= {"names": ["sasrec", "gru4rec"], "seeds": list(seeds)}
+    config["split"]["unit"] = unit
     return Settings.model_validate_json(json.dumps(config))
 
 
@@ -107,8 +110,8 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
     ]
     tables.write_rows(llm / "titles.parquet", spelled, tables.TITLES)
     for name in wanted.recommenders.names:
-        for task in FORMS:
-            adapter = llm / "adapters" / name / task / "conv_linear" / "seed0"
+        for task, seed in product(FORMS, wanted.recommenders.seeds):
+            adapter = llm / "adapters" / name / task / "conv_linear" / f"seed{seed}"
             write_json(adapter / "config.json", {"shape": [HISTORY, 128], "hidden_size": 7})
         record = {"stage": "train_recommender", "settings": {}, "code": "", "seconds": 71.5}
         record |= {"finished": "2025-01-01T00:00:00+00:00", "machine": "Linux, 2 cores"}
@@ -119,10 +122,11 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
 def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list[Path]:
     paths = []
     chosen = [e for e in examples if e["split"] != "train"]
-    models = [(name, 0, 8) for name in wanted.recommenders.names]
-    models += [(name, None, 20) for name in wanted.recommenders.baselines]
+    block = wanted.recommenders
+    models = [(name, seed, 8) for name, seed in product(block.names, block.seeds)]
+    models += [(name, None, 20) for name in block.baselines]
     for name, seed, mean_rank in models:
-        paths.append(folder / "recommenders" / name / "ranking.parquet")
+        paths.append(folder / "recommenders" / name / f"seed{seed}" / "ranking.parquet")
         ranks = np.minimum(rng.geometric(1 / mean_rank, len(chosen)), N_ITEMS)
         rows = [
             {k: e[k] for k in ("example_id", "user_id", "split")}
@@ -136,28 +140,27 @@ def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list
 
 def _answers(folder: Path, wanted: Settings, tested: list[dict], titles, rng) -> list[Path]:
     paths = []
-    for name in wanted.recommenders.names:
-        for task, (prefix, suffix) in FORMS.items():
-            for source in wanted.sources:
-                skill = SKILL[source] * (0.8 if name == "gru4rec" else 1)
-                rows = []
-                for example in tested:
-                    asked = example["history"][-1:] if task == "residual" else example["history"]
-                    said = [
-                        titles[i if rng.random() < skill else int(rng.integers(1, N_ITEMS))]
-                        for i in asked
-                    ]
-                    said[-1] = said[-1] if rng.random() > 0.1 else "Film of the No <b>Sort</b>"
-                    text = f"{prefix}{', '.join(said)}{suffix}"
-                    rows.append(
-                        {"example_id": example["example_id"], "template": f"{task}-0"}
-                        | {"text": text, "n_new_tokens": 9, "finished": True}
-                    )
-                paths.append(folder / f"{name}.{task}.{source}.parquet")
-                about = {"recommender": name, "seed": 0, "task": task, "source": source}
-                about |= {"adapter": "conv_linear"}
-                about |= {"answer_prefix": prefix, "answer_suffix": suffix}
-                tables.write_rows(paths[-1], rows, tables.ANSWERS, about)
+    block = wanted.recommenders
+    for name, task, seed, source in product(block.names, FORMS, block.seeds, wanted.sources):
+        prefix, suffix = FORMS[task]
+        skill = SKILL[source] * (0.8 if name == "gru4rec" else 1)
+        rows = []
+        for example in tested:
+            asked = example["history"][-1:] if task == "residual" else example["history"]
+            said = [
+                titles[i if rng.random() < skill else int(rng.integers(1, N_ITEMS))] for i in asked
+            ]
+            said[-1] = said[-1] if rng.random() > 0.1 else "Film of the No <b>Sort</b>"
+            text = f"{prefix}{', '.join(said)}{suffix}"
+            rows.append(
+                {"example_id": example["example_id"], "template": f"{task}-0"}
+                | {"text": text, "n_new_tokens": 9, "finished": True}
+            )
+        paths.append(folder / f"{name}.{seed}.{task}.{source}.parquet")
+        about = {"recommender": name, "seed": seed, "task": task, "source": source}
+        about |= {"adapter": "conv_linear"}
+        about |= {"answer_prefix": prefix, "answer_suffix": suffix}
+        tables.write_rows(paths[-1], rows, tables.ANSWERS, about)
     return paths
 
 
@@ -278,6 +281,56 @@ def test_numbers_are_read_and_not_computed(results, tmp_path):
     assert "names it in 12.3&nbsp;%" in page
     assert "✓ yes" not in page
     assert page.count("✗ not shown") == 8
+
+
+def rows_of(page: str, heading: str) -> list[list[str]]:
+    """Words in the cells of the first table below a heading."""
+    table = page[page.index(heading) :].partition("</table>")[0]
+    return [
+        [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in row.split("<td")[1:]]
+        for row in table.split("<tr")[2:]
+    ]
+
+
+def test_with_several_seeds_a_recommender_is_ranked_once(tmp_path):
+    wanted = settings(seeds=(0, 3))
+    make_results(tmp_path, wanted)
+    page = render(wanted, tmp_path)
+    assert "means over 2 seeds" in page
+    lines = rows_of(page, "How well the recommenders rank")
+    block = wanted.recommenders
+    names = ["SASRec", "GRU4Rec", "Popularity", "First-order Markov", "Decayed Markov", "EASE"]
+    assert [line[0].rpartition(">")[2].strip() for line in lines] == names
+    for line, name in zip(lines, [*block.names, *block.baselines], strict=True):
+        key = {"recommender": name, "seed": None, "task": None, "evaluation": "last"}
+        mean = score(tmp_path, **key, metric="ndcg@10")
+        assert f"{mean['value']:.3f} {mean['low']:.3f}–{mean['high']:.3f}" in " ".join(line)
+        assert mean["n_seeds"] == (2 if name in block.names else 0)
+        assert sum("sd" in cell for cell in line) == (6 if name in block.names else 0)
+        if name in block.names:
+            deviation = score(tmp_path, **key, metric="ndcg@10 sd over seeds")
+            assert f"sd {deviation['value']:.3f}" in " ".join(line)
+    # answers are those of adapters, one for each seed
+    residual = [line[0] for line in rows_of(page, "Residual: which item")]
+    assert [words.rpartition(">")[2].strip() for words in residual] == [
+        f"{name}, seed {seed}" for name in ("SASRec", "GRU4Rec") for seed in (0, 3)
+    ]
+
+
+def test_one_seed_is_no_mean(page):
+    assert "sd over seeds" not in page
+    assert "means over" not in page
+
+
+def test_where_one_is_left_out_the_last_examples_are_all(tmp_path):
+    wanted = settings(unit="leave-one-out")
+    make_results(tmp_path, wanted)
+    page = render(wanted, tmp_path)
+    assert Tags(page).open == []
+    assert "All test examples" not in page
+    assert "all answered" not in page
+    assert "Validation examples" in page
+    assert "every test user was trained on" in page
 
 
 def test_capacity_below_what_is_needed_is_said(page):

@@ -15,7 +15,7 @@ from recinterpreter.experiment import Settings
 from recinterpreter.report.cases import Case, read_cases
 from recinterpreter.report.figures import controls_plot, recovery_plot
 from recinterpreter.report.runs import Journal, read_journal
-from recinterpreter.report.scores import RECORDED, Run, Scores, label_of
+from recinterpreter.report.scores import RECORDED, Run, Scores, label_of, name_of
 
 CAPACITY_NEEDED = 20
 """State width x LLM width per item that a linear adapter needs to name one item (measured)."""
@@ -99,12 +99,12 @@ def _runs(settings: Settings) -> list[Run]:
 
 
 def _ranked(settings: Settings) -> list[Run]:
-    """All rankings: trained recommenders, then the baselines."""
-    recommenders = settings.recommenders
-    runs = [Run(*run) for run in product(recommenders.names, recommenders.seeds)]
-    baselines = [Run(name) for name in recommenders.baselines]
-    return [replace(run, label=label_of(run, runs)) for run in runs] + [
-        replace(run, label=label_of(run, [run])) for run in baselines
+    """A line of the ranking for each recommender, its mean where it has several seeds."""
+    block = settings.recommenders
+    seed = block.seeds[0] if len(block.seeds) == 1 else None
+    return [
+        *(Run(name, seed, label=name_of(name)) for name in block.names),
+        *(Run(name, label=name_of(name)) for name in block.baselines),
     ]
 
 

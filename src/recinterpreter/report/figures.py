@@ -93,7 +93,9 @@ def recovery_plot(
         figure = Figure(figsize=(7.2, 3.7), layout="constrained")
         axes = figure.add_subplot()
         for i, (name, scores) in enumerate(lines.items()):
-            colour, marker = PALETTE[i % len(PALETTE)], _MARKERS[i % len(_MARKERS)]
+            # a colour that comes again comes with another marker
+            again, place = divmod(i, len(PALETTE))
+            colour, marker = PALETTE[place], _MARKERS[(place + again) % len(_MARKERS)]
             ks = range(len(scores))
             low = [100 * (s.value if s.low is None else s.low) for s in scores]
             high = [100 * (s.value if s.high is None else s.high) for s in scores]

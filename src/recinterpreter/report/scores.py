@@ -40,11 +40,15 @@ class Score:
     low: float | None
     high: float | None
     n: int
+    n_seeds: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """A trained recommender and, where the page speaks of answers, the adapter that reads it."""
+    """A trained recommender and, where the page speaks of answers, the adapter that reads it.
+
+    seed: None for a baseline, and for the mean of a recommender over several seeds.
+    """
 
     recommender: str
     seed: int | None = None
@@ -68,7 +72,7 @@ class Scores:
     def __init__(self, path: Path) -> None:
         keys = ("recommender", "seed", "task", "adapter", "source", "evaluation", "metric")
         self._rows = {
-            tuple(row[k] for k in keys): Score(row["value"], row["low"], row["high"], row["n"])
+            tuple(row[k] for k in keys): Score(*(row[k] for k in Score.__dataclass_fields__))
             for row in tables.read(path, tables.SCORES).to_pylist()
         }
 
@@ -76,6 +80,10 @@ class Scores:
         """Return a score of a ranking."""
         key = (run.recommender, run.seed, None, None, None, evaluation, metric)
         return self._rows.get(key)
+
+    def over_seeds(self, run: Run, evaluation: str, metric: str) -> Score | None:
+        """Return how a score of a ranking varies from seed to seed; None where it has but one."""
+        return self.ranking(run, evaluation, f"{metric} sd over seeds")
 
     def answers(
         self, run: Run, task: str, evaluation: str, metric: str, source: str = RECORDED
