@@ -1,5 +1,7 @@
 """The laws of the contract, for every recommender."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ from recinterpreter.recommenders.sequence import SequenceBatch, SequentialRecomm
 N_ITEMS, POSITIONS = 30, 6
 CPU = torch.device("cpu")
 every_recommender = pytest.mark.parametrize("recommender", RECOMMENDERS)
+# those whose score is a product with the item table, and whose loss is a softmax over it
+SOFTMAX = [name for name in RECOMMENDERS if name != "dreamrec"]
+every_softmax = pytest.mark.parametrize("recommender", SOFTMAX)
 
 
 def make(recommender: str, positions: int = POSITIONS, **changes: object) -> SequentialRecommender:
@@ -30,7 +35,12 @@ def make(recommender: str, positions: int = POSITIONS, **changes: object) -> Seq
     return model.eval()
 
 
-def batch_of(histories: list[list[int]], positions: int = POSITIONS) -> SequenceBatch:
+def batch_of(
+    histories: Sequence[Sequence[int]],
+    positions: int = POSITIONS,
+    ids: Sequence[int] | None = None,
+) -> SequenceBatch:
+    """A target after every item; examples numbered from 0, if they are not told their ids."""
     items = torch.zeros(len(histories), positions, dtype=torch.long)
     for row, history in enumerate(histories):
         items[row, : len(history)] = torch.tensor(history)
@@ -38,7 +48,8 @@ def batch_of(histories: list[list[int]], positions: int = POSITIONS) -> Sequence
     targets = torch.zeros_like(items)
     targets[:, :-1] = items[:, 1:]
     targets[torch.arange(len(histories)), lengths - 1] = 1
-    return SequenceBatch(items, lengths, targets, torch.arange(len(histories)))
+    numbers = torch.tensor(ids if ids is not None else range(len(histories)))
+    return SequenceBatch(items, lengths, targets, numbers)
 
 
 def states(model: SequentialRecommender, batch: SequenceBatch) -> Tensor:
@@ -46,10 +57,33 @@ def states(model: SequentialRecommender, batch: SequenceBatch) -> Tensor:
         return model.states(batch.item_ids, batch.lengths)
 
 
+def scores(model: SequentialRecommender, batch: SequenceBatch) -> Tensor:
+    with torch.no_grad():
+        return model.scores(batch)
+
+
 histories = st.lists(
     st.lists(st.integers(1, N_ITEMS), min_size=1, max_size=POSITIONS), min_size=1, max_size=5
 )
-few = hypothesis_settings(max_examples=15, deadline=None)
+few = hypothesis_settings(max_examples=12, deadline=None)
+
+
+# --- states -------------------------------------------------------------------------------------
+
+
+@every_recommender
+@few
+@given(rows=histories)
+def test_states_have_the_shape_they_say_and_are_zero_off_their_mask(
+    recommender: str, rows: list[list[int]]
+) -> None:
+    model, batch = make(recommender), batch_of(rows)
+    found, mask = states(model, batch), model.state_mask(batch.lengths)
+    assert found.shape == (len(rows), *model.state_shape)
+    assert mask.shape == found.shape[:2]
+    assert mask.any(1).all()
+    assert found[mask].abs().sum(1).min() > 0
+    assert not found[~mask].any()
 
 
 @every_recommender
@@ -60,11 +94,13 @@ def test_later_items_change_no_state(
 ) -> None:
     model, whole = make(recommender), batch_of(rows)
     cuts = [data.draw(st.integers(1, len(row))) for row in rows]
-    shortened = states(model, batch_of([r[:c] for r, c in zip(rows, cuts, strict=True)]))
-    found = states(model, whole)
-    for row, cut in enumerate(cuts):
-        torch.testing.assert_close(found[row, :cut], shortened[row, :cut])
-        assert not shortened[row, cut:].any()
+    cut = batch_of([r[:c] for r, c in zip(rows, cuts, strict=True)])
+    with torch.no_grad():
+        unseen = model.states(whole.item_ids, cut.lengths)
+    torch.testing.assert_close(unseen, states(model, cut))
+    if model.state_shape[0] == POSITIONS:  # a state for each position, and it knows no later item
+        mask = model.state_mask(cut.lengths)
+        torch.testing.assert_close(states(model, whole)[mask], states(model, cut)[mask])
 
 
 @every_recommender
@@ -73,14 +109,17 @@ def test_later_items_change_no_state(
 def test_padding_changes_no_state(
     recommender: str, rows: list[list[int]], content: int, more: int
 ) -> None:
+    """Not its content, and not how much of it there is."""
     model, batch = make(recommender, POSITIONS + 5), batch_of(rows)
     wide = batch_of(rows, POSITIONS + more)
     places = torch.arange(POSITIONS + more)
     filled = torch.where(places < wide.lengths[:, None], wide.item_ids, content)
     with torch.no_grad():
-        other = model.states(filled, wide.lengths)
-    torch.testing.assert_close(other[:, :POSITIONS], states(model, batch))
-    assert not other[:, POSITIONS:].any()
+        other, found = model.states(filled, wide.lengths), states(model, batch)
+    mask = model.state_mask(batch.lengths)
+    ours, theirs = mask[:, : found.shape[1]], mask[:, : other.shape[1]]
+    torch.testing.assert_close(other[theirs], found[ours])
+    assert not other[~theirs].any()
 
 
 @every_recommender
@@ -93,62 +132,162 @@ def test_a_batch_equals_its_examples_one_by_one(recommender: str, rows: list[lis
 
 
 @every_recommender
-def test_a_vector_is_read_like_an_item(recommender: str) -> None:
+@few
+@given(rows=histories, data=st.data())
+def test_a_vector_is_read_like_an_item(
+    recommender: str, rows: list[list[int]], data: st.DataObject
+) -> None:
+    """The vector of an item in the place of its id: the very same states."""
+    model, batch = make(recommender), batch_of(rows)
+    mask = torch.arange(POSITIONS) < batch.lengths[:, None]
+    before = batch_of([[*row[:-1], data.draw(st.integers(1, N_ITEMS))] for row in rows])
+    embedded = model.embed(before.item_ids)
+    for row, history in enumerate(rows):
+        embedded[row, len(history) - 1] = model.embed(torch.tensor(history[-1:]))[0]
+    torch.testing.assert_close(model.encode(embedded, mask), states(model, batch))
+
+
+@every_recommender
+def test_a_vector_that_is_no_item_is_heard_at_its_place(recommender: str) -> None:
     model = make(recommender)
     batch = batch_of([[3, 7, 9, 2]])
-    embedded = model.embed(torch.tensor([[3, 7, 9, 0, 0, 0]]))
-    embedded[0, 3] = model.item_table.weight[2]
-    mask = torch.tensor([[True] * 4 + [False] * 2])
-    torch.testing.assert_close(
-        model.encode(embedded, mask), model.states(batch.item_ids, batch.lengths)
-    )
+    embedded = model.embed(batch.item_ids).detach()
+    mask = torch.arange(POSITIONS) < batch.lengths[:, None]
+    oracle = torch.randn(model.width, requires_grad=True)
+    appended = embedded.index_put((torch.tensor([0]), torch.tensor([3])), oracle[None])
+    found = model.predictions(appended, mask)
+    torch.testing.assert_close(found[:, :3], model.predictions(embedded, mask)[:, :3])
+    assert (found[0, 3] - model.predictions(embedded, mask)[0, 3]).abs().max() > 1e-3
+    model.encode(appended, mask).square().sum().backward()
+    assert oracle.grad is not None
+    assert oracle.grad.abs().max() > 0
 
 
 @every_recommender
 def test_an_empty_history_has_zero_states(recommender: str) -> None:
-    found = make(recommender).states(torch.tensor([[4, 0, 0]]), torch.tensor([0]))
-    assert found.shape == (1, 3, 16)
+    model = make(recommender, positions=3)
+    found = model.states(torch.tensor([[4, 0, 0]]), torch.tensor([0]))
+    assert found.shape == (1, *model.state_shape)
     assert not found.any()
+    assert not model.state_mask(torch.tensor([0])).any()
 
 
 @every_recommender
 def test_the_order_of_a_history_matters(recommender: str) -> None:
     found = states(make(recommender), batch_of([[1, 2, 3], [2, 1, 3]]))
-    assert (found[0, 2] - found[1, 2]).abs().max() > 1e-3
+    whole = min(2, found.shape[1] - 1)  # the state that has read all three
+    assert (found[0, whole] - found[1, whole]).abs().max() > 1e-3
+
+
+# --- predictions, scores, loss ------------------------------------------------------------------
 
 
 @every_recommender
-def test_scores_are_products_with_the_item_table_and_never_rank_padding(recommender: str) -> None:
+@few
+@given(row=st.lists(st.integers(1, N_ITEMS), min_size=1, max_size=POSITIONS))
+def test_the_prediction_of_a_position_is_that_of_the_history_cut_there(
+    recommender: str, row: list[int]
+) -> None:
+    model = make(recommender)
+    with torch.no_grad():
+        whole = model.predict(batch_of([row]))
+        assert whole.shape == (1, POSITIONS, model.width)
+        for cut in range(1, len(row) + 1):
+            shorter = model.predict(batch_of([row[:cut]], positions=cut))
+            torch.testing.assert_close(whole[0, cut - 1], shorter[0, -1])
+
+
+@every_recommender
+@few
+@given(
+    rows=histories,
+    ids=st.lists(st.integers(0, 2**62), min_size=5, max_size=5, unique=True),
+    data=st.data(),
+)
+def test_the_scores_of_an_example_do_not_depend_on_its_batch(
+    recommender: str, rows: list[list[int]], ids: list[int], data: st.DataObject
+) -> None:
+    """Neither on what else is in it nor on its own place; nor on chance."""
+    model, ids = make(recommender), ids[: len(rows)]
+    whole = scores(model, batch_of(rows, ids=ids))
+    order = data.draw(st.permutations(range(len(rows))))
+    moved = scores(model, batch_of([rows[i] for i in order], ids=[ids[i] for i in order]))
+    alone = torch.cat(
+        [scores(model, batch_of([r], ids=[i])) for r, i in zip(rows, ids, strict=True)]
+    )
+    torch.testing.assert_close(moved, whole[list(order)], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(alone, whole, rtol=1e-4, atol=1e-5)
+
+
+@every_recommender
+def test_padding_is_never_ranked(recommender: str) -> None:
+    found = scores(make(recommender), batch_of([[1, 2, 3], [5]]))
+    assert found.shape == (2, N_ITEMS + 1)
+    assert (found[:, 0] == -torch.inf).all()
+    assert found[:, 1:].isfinite().all()
+    assert (found[0] - found[1])[1:].abs().max() > 1e-3
+
+
+@every_softmax
+def test_scores_are_products_with_the_item_table(recommender: str) -> None:
     model = make(recommender)
     batch = batch_of([[1, 2, 3], [5]])
-    scores, found = model.scores(batch), states(model, batch)
-    assert scores.shape == (2, N_ITEMS + 1)
-    assert (scores[:, 0] == -torch.inf).all()
-    torch.testing.assert_close(scores[0, 1:], model.item_table.weight[1:] @ found[0, 2])
-    torch.testing.assert_close(scores[1, 1:], model.item_table.weight[1:] @ found[1, 0])
+    found, predicted = scores(model, batch), model.predict(batch)
+    torch.testing.assert_close(found[0, 1:], model.item_table.weight[1:] @ predicted[0, 2])
+    torch.testing.assert_close(found[1, 1:], model.item_table.weight[1:] @ predicted[1, 0])
 
 
-@every_recommender
+@every_softmax
 def test_the_loss_is_the_log_softmax_of_the_targets(recommender: str) -> None:
     model = make(recommender)
     batch = windows_of([[1, 2, 3, 4]], POSITIONS).take(torch.tensor([2]).numpy()).batch(CPU, 2)
     assert batch.targets.tolist() == [[0, 3, 4, 0, 0, 0]]
-    found = states(model, batch)[0, 1:3].double()
+    found = model.predict(batch)[0, 1:3].double()
     logits = found @ model.item_table.weight[1:].double().T
     wanted = -logits.log_softmax(1)[[0, 1], [2, 3]].mean()
     assert model.loss(batch).item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
+@every_softmax
+def test_the_loss_of_a_history_is_the_mean_of_its_positions(recommender: str) -> None:
+    model, row = make(recommender), [4, 9, 2, 30, 7, 7]
+    cut = [batch_of([row[:end]]) for end in range(1, 7)]
+    following = [*row[1:], 1]
+    alone = []
+    for batch, target in zip(cut, following, strict=True):
+        targets = torch.zeros_like(batch.targets)
+        targets[0, int(batch.lengths) - 1] = target
+        alone.append(model.loss(replace(batch, targets=targets)).item())
+    assert model.loss(batch_of([row])).item() == pytest.approx(sum(alone) / 6, rel=1e-5)
+
+
+def gradients_of(model: SequentialRecommender) -> None:
+    torch.manual_seed(0)
+    model.loss(batch_of([[1, 2, 3, 4, 5, 6], [7, 8]] * 4)).backward()
+
+
 @every_recommender
 def test_every_parameter_gets_a_gradient_and_padding_none(recommender: str) -> None:
-    model = make(recommender)
-    model.loss(batch_of([[1, 2, 3, 4, 5, 6], [7, 8]])).backward()
+    changes = {"unconditional": 0.5} if recommender == "dreamrec" else {}
+    model = make(recommender, **changes)
+    gradients_of(model)
     for name, parameter in model.named_parameters():
         assert parameter.requires_grad, name
         assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
     assert not model.item_table.weight.grad[0].any()
-    assert model.item_table.weight.grad[1:].abs().sum(1).min() > 0  # a softmax over all items
+    assert model.item_table.weight.grad[1:9].abs().sum(1).min() > 0
+
+
+@every_softmax
+def test_every_item_gets_a_gradient(recommender: str) -> None:
+    model = make(recommender)
+    gradients_of(model)
+    assert model.item_table.weight.grad[1:].abs().sum(1).min() > 0
+
+
+# --- building, saving, loading ------------------------------------------------------------------
 
 
 @every_recommender
@@ -175,18 +314,42 @@ def test_a_saved_model_scores_the_same(recommender: str, tmp_path: Path) -> None
     batch = batch_of([[1, 2, 3], [5]])
     loaded = load(*save(tmp_path, recommender, model), CPU)
     assert not loaded.training
-    assert torch.equal(loaded.scores(batch), model.scores(batch))
+    assert torch.equal(scores(loaded, batch), scores(model, batch))
+    assert torch.equal(states(loaded, batch), states(model, batch))
 
 
-def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    sasrec, gru4rec = make("sasrec"), make("gru4rec")
-    config, weights = save(tmp_path, "sasrec", sasrec)
-    write_tensors(weights, gru4rec.state_dict())
-    with pytest.raises(UserError, match=r"missing: blocks.*unknown: recurrent"):
+# --- bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recommender", RECOMMENDERS)
+@pytest.mark.parametrize("other", RECOMMENDERS)
+def test_weights_of_another_model_are_refused(recommender: str, other: str, tmp_path: Path) -> None:
+    config, weights = save(tmp_path, recommender, make(recommender))
+    write_tensors(weights, make(other).state_dict())
+    if other == recommender:
         load(config, weights, CPU)
-    wide = {**sasrec.state_dict(), "norm.bias": torch.zeros(17)}
-    write_tensors(weights, wide)
-    with pytest.raises(UserError, match=r"norm.bias \(17,\) instead of \(16,\)"):
+        return
+    with pytest.raises(UserError, match=r"model.safetensors does not hold .*(missing|unknown): "):
+        load(config, weights, CPU)
+
+
+@every_recommender
+def test_weights_of_another_shape_are_refused(recommender: str, tmp_path: Path) -> None:
+    config, weights = save(tmp_path, recommender, make(recommender))
+    write_tensors(weights, make(recommender, embedding_size=8).state_dict())
+    with pytest.raises(UserError, match=r"item_table.weight \(31, 8\) instead of \(31, 16\)"):
+        load(config, weights, CPU)
+    more = build(training_settings(recommender), N_ITEMS + 1, POSITIONS, CPU)
+    write_tensors(weights, more.state_dict())
+    with pytest.raises(UserError, match=r"item_table.weight \(32, 16\) instead of \(31, 16\)"):
+        load(config, weights, CPU)
+
+
+@pytest.mark.parametrize("recommender", ["caser", "sasrec", "dreamrec"])
+def test_weights_of_another_history_are_refused(recommender: str, tmp_path: Path) -> None:
+    config, weights = save(tmp_path, recommender, make(recommender))
+    write_tensors(weights, make(recommender, positions=9).state_dict())
+    with pytest.raises(UserError, match=r"of shape: (vertical|position_table.weight) \(9"):
         load(config, weights, CPU)
 
 
@@ -198,6 +361,32 @@ def test_a_config_that_lacks_a_fact_is_refused(tmp_path: Path) -> None:
     write_json(config, {"n_items": N_ITEMS, "history": 6, "settings": {"recommender": "sasrec"}})
     with pytest.raises(UserError, match="cannot be used"):
         load(config, weights, CPU)
+
+
+@every_recommender
+def test_a_history_longer_than_the_model_is_refused(recommender: str) -> None:
+    model, batch = make(recommender), batch_of([[1, 2, 3]], positions=POSITIONS + 1)
+    for call in (lambda: states(model, batch), lambda: model.scores(batch)):
+        with pytest.raises(UserError, match=r"histories of 7 items; this model reads 6: shorten"):
+            call()
+
+
+@every_recommender
+@pytest.mark.parametrize("unknown", [N_ITEMS + 1, -1, 2**40])
+def test_an_unknown_item_is_refused(recommender: str, unknown: int) -> None:
+    model, batch = make(recommender), batch_of([[1, 2], [3, unknown]])
+    for call in (lambda: states(model, batch), lambda: model.scores(batch)):
+        with pytest.raises(UserError, match=rf"ids from .*{unknown}.*; this model knows 1 to 30"):
+            call()
+
+
+@every_recommender
+def test_a_history_of_padding_alone_is_refused(recommender: str) -> None:
+    model, batch = make(recommender), batch_of([[1, 2], [3]])
+    empty = replace(batch, lengths=torch.tensor([2, 0]))
+    for call in (model.scores, model.loss):
+        with pytest.raises(UserError, match="padding only; wanted at least one item in each"):
+            call(empty)
 
 
 def test_a_batch_of_unequal_shapes_is_refused() -> None:
