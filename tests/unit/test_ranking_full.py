@@ -2,6 +2,7 @@
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,37 @@ def test_a_batch_of_one_ranks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     scorer = Table(np.random.default_rng(0).random((99, N_ITEMS + 1), np.float32))
     known = Sequences.of_examples(windows)
     whole = ranks(scorer, windows, known, CPU)
-    monkeypatch.setattr(ranking, "_SCORES_AT_A_TIME", 1)
+    monkeypatch.setattr(ranking, "_ROWS_AT_A_TIME", 1)
     assert ranks(scorer, windows, known, CPU).tolist() == whole.tolist()
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(
+    numbers=st.lists(st.integers(1, 50), max_size=40),
+    most=st.integers(1, 120),
+    rows=st.integers(1, 9),
+)
+def test_batches_keep_their_bounds(numbers: list[int], most: int, rows: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "_ROWS_AT_A_TIME", rows)
+        batches = [b.tolist() for b in ranking._batches(np.array(numbers, np.int32), most)]
+    assert [row for batch in batches for row in batch] == list(range(len(numbers)))
+    for batch, following in pairwise([*batches, []]):
+        sizes = [numbers[row] for row in batch]
+        assert len(batch) == 1 or (len(batch) <= rows and sum(sizes) <= most)
+        # nor is one cut short without need
+        if following:
+            assert len(batch) == rows or sum(sizes) + numbers[following[0]] > most
+
+
+def test_a_score_that_is_no_number_stands_before_the_target() -> None:
+    windows = windows_of([[1, 2, 3]], 2)
+    scores = np.tile(-np.arange(N_ITEMS + 1, dtype=np.float32), (99, 1))
+    scores[:, 0] = -np.inf
+    known = Sequences.of_examples(windows)
+    assert ranks(Table(scores), windows, known, CPU).tolist() == [1, 1]
+    scores[:, 7] = np.nan
+    assert ranks(Table(scores), windows, known, CPU).tolist() == [2, 2]
 
 
 def test_equal_scores_rank_last() -> None:

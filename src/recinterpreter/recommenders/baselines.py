@@ -114,8 +114,9 @@ class Ease:
         chosen = _binary(sparse.csr_array(events, shape=(n_users, n_items + 1)))
         gram = (chosen.T @ chosen).toarray(order="F")
         gram[np.diag_indices_from(gram)] += l2
-        # in place: of catalogues near the limit there is no room for copies
-        inverse = linalg.inv(gram, overwrite_a=True, check_finite=False)
+        # in place, and in the order of rows, which its transpose has (it is symmetric): near the
+        # limit there is no room for a copy, nor time for one at every batch of scores
+        inverse = linalg.inv(gram, overwrite_a=True, check_finite=False).T
         inverse /= -np.diag(inverse).copy()
         np.fill_diagonal(inverse, 0.0)
         self.weights = inverse
