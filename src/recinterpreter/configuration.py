@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from recinterpreter import search
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import LLM, Settings
 
@@ -205,16 +206,6 @@ def _steps_of_sampling(config: Config) -> Contradictions:
         )
 
 
-def _items_of_sasrec(config: Config) -> Contradictions:
-    block = config["recommenders"]
-    ours, theirs = (block[name]["embedding_size"] for name in ("dreamrec", "sasrec"))
-    if block["dreamrec"]["item_table"] == "sasrec" and ours != theirs:
-        yield (
-            ("recommenders", "dreamrec", "embedding_size"),
-            f"got {ours}, and item_table: sasrec takes vectors of {theirs}; wanted the same",
-        )
-
-
 def _heads_of_embedded(config: Config) -> Contradictions:
     embedded = config["llm"]["embedded"]
     width, heads = embedded["hidden_size"], embedded["heads"]
@@ -280,7 +271,8 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _heads_of("sasrec"),
     _heads_of("dreamrec"),
     _steps_of_sampling,
-    _items_of_sasrec,
+    search.items_of_sasrec,
+    search.contradictions,
     _heads_of_embedded,
     _llm_folder,
 )

@@ -8,10 +8,13 @@ stale just the stages that read it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from recinterpreter.errors import UserError
+from recinterpreter.search import Search
 from recinterpreter.settings import (
     AdapterKind,
     AdapterTraining,
@@ -70,6 +73,7 @@ class Recommenders(Section):
     caser: CaserRecipe
     sasrec: SASRecRecipe
     dreamrec: DreamRecRecipe
+    search: Search
 
 
 class LLM(Section):
@@ -167,12 +171,29 @@ class Settings(Section):
             min_rating=self.data.min_rating, titles=self.data.titles, source=blocks[source]
         )
 
-    def training(self, recommender: str, seed: str) -> RecommenderTraining:
-        """Settings of train_recommender."""
-        recipe = getattr(self.recommenders, recommender)
+    def training(
+        self, recommender: str, seed: str, chosen: Mapping[str, Any] | None = None
+    ) -> RecommenderTraining:
+        """Settings of train_recommender: with the recipe chosen by search, or that of the file."""
+        recipe = chosen or getattr(self.recommenders, recommender).model_dump()
         return RecommenderTraining.model_validate(
             {"recommender": recommender, "seed": int(seed), "recipe": recipe}
         )
+
+    def trial(self, recommender: str, trial: str) -> RecommenderTraining:
+        """Settings of try_recipe: the recipe of the file with the values that name the trial.
+
+        Raises UserError for a trial that is no point of the grid.
+        """
+        search = self.recommenders.search
+        points = search.points(recommender)
+        if trial not in points:
+            raise UserError(
+                f"{trial}: no combination of recommenders.search.{recommender}; wanted one such as "
+                f"{next(iter(points))}"
+            )
+        recipe = getattr(self.recommenders, recommender).model_dump()
+        return self.training(recommender, str(search.seed), {**recipe, **points[trial]})
 
     def teaching(self, dataset: str) -> Teaching:
         """Settings of teach_language_model."""
