@@ -53,6 +53,13 @@ EXAMPLES = _schema(
 AUDIT = _schema(check=TEXT, value=REAL, unit=TEXT, note=TEXT)
 PREFERENCES = _schema(user_id=ID, item_id=ID, preference=pa.float32())
 STEPS = _schema(step=pa.int64(), epoch=ID, metric=TEXT, value=REAL, seconds=REAL)
+# A row per recipe that was tried, the best first; between trial and the figures of its best epoch a
+# column for each key of the recipe in which trials differ (see trials_schema); seconds: of all epochs
+TRIALS = _schema(
+    **{"trial": TEXT, "validation ndcg@10": REAL, "validation hr@10": REAL},
+    **{"validation hr@20": REAL, "best_epoch": ID, "epochs": ID, "seconds": REAL},
+    chosen=pa.bool_(),
+)
 # rank: 1-based rank of the target among the candidates, ties resolved pessimistically
 RANKING = _schema(example_id=pa.int64(), user_id=ID, split=TEXT, last=pa.bool_(), rank=ID)
 TITLES = _schema(item_id=ID, title=TEXT, spelled=TEXT, n_tokens=ID, spells=pa.bool_())
@@ -113,6 +120,14 @@ def states_schema(positions: int, width: int, precision: str = "float32") -> pa.
         before_mask=marks,
         after_mask=marks,
     )
+
+
+def trials_schema(tried: Mapping[str, int | float | str | list[int]]) -> pa.Schema:
+    """Schema of TRIALS with a column for each key that was tried, of the type of its value."""
+    kinds = {int: pa.int64(), float: REAL, str: TEXT, list: IDS}
+    keys = {key: kinds[type(value)] for key, value in tried.items()}
+    first, *figures = TRIALS
+    return pa.schema([first, *_schema(**keys), *figures])
 
 
 class Writer:

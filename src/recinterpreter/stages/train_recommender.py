@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from recinterpreter import tables
-from recinterpreter.checkpoint import Progress, read_tensors, write_json, write_tensors
+from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
-from recinterpreter.device import pick
-from recinterpreter.errors import UserError
-from recinterpreter.recommenders import windows
-from recinterpreter.recommenders.dreamrec import DreamRec
-from recinterpreter.recommenders.models import build
-from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, ranks
-from recinterpreter.recommenders.sequence import SequentialRecommender
-from recinterpreter.recommenders.training import Report, train
+from recinterpreter.recommenders.fitting import fit
 from recinterpreter.settings import RecommenderTraining
-from recinterpreter.ticker import Ticker
-
-logger = logging.getLogger("recinterpreter")
 
 
 def train_recommender(
@@ -38,79 +23,11 @@ def train_recommender(
 
     item_table: none, or the weights of the SASRec whose item vectors a DreamRec takes as they are.
     """
-    facts = tables.metadata(examples)
-    device = pick()
-    seen = windows.read(examples, ["train", "validation"])
-    training, validation = (windows.read(examples, [s]) for s in ("train", "validation"))
-    for split, part in (("train", training), ("validation", validation)):
-        if not len(part):
-            raise UserError(f"{examples}: no {split} example; give more users or another split")
-    sequences = Sequences.of_examples(seen)
-
-    def validate(model: SequentialRecommender) -> Mapping[str, float]:
-        places = ranks(model, validation, sequences, device)
-        return {
-            "ndcg@10": ndcg(places, 10),
-            "hr@10": hit_rate(places, 10),
-            "hr@20": hit_rate(places, 20),
-        }
-
-    model = build(settings, facts["n_items"], facts["history"], device)
-    if item_table and isinstance(model, DreamRec):
-        model.freeze_items(read_tensors(item_table[0])["item_table.weight"])
-    logger.info(
-        "%s: %d parameters on %s, %d training and %d validation examples",
-        settings.recommender,
-        sum(p.numel() for p in model.parameters()),
-        device,
-        len(training),
-        len(validation),
-    )
-    reports = _follow(train(model, training, validate, settings, progress), settings.recipe.epochs)
-    last = reports[-1]
-    best = reports[last.best_epoch - 1]
-    logger.info(
-        "best epoch %d of %d: validation %s",
-        best.epoch,
-        last.epoch,
-        ", ".join(f"{name} {value:.4f}" for name, value in sorted(best.metrics.items())),
-    )
-    tables.write_rows(steps, [row for report in reports for row in _rows(report)], tables.STEPS)
-    write_tensors(weights, model.state_dict())
-    write_json(
-        config,
-        {
-            "settings": json.loads(settings.as_json()),
-            "n_items": facts["n_items"],
-            "history": facts["history"],
-            "best_epoch": best.epoch,
-            "epochs": last.epoch,
-            "validation": dict(best.metrics),
-        },
-    )
+    fitted = fit(settings, examples, item_table, progress)
+    tables.write_rows(steps, fitted.steps, tables.STEPS)
+    write_tensors(weights, fitted.model.state_dict())
+    write_json(config, fitted.facts)
     progress.clear()
-
-
-def _follow(reports: Iterator[Report], epochs: int) -> list[Report]:
-    """Run a training to its end with one progress line; return the reports of its epochs."""
-    finished: list[Report] = []
-    ticker = None
-    for report in reports:
-        if report.metrics:
-            finished.append(report)
-            continue
-        # made at the first step taken here: those of an earlier run must not count in the rate
-        ticker = ticker or Ticker("step", epochs * report.epoch_steps, report.step - 1)
-        known = finished[-1].metrics if finished else {}
-        ticker.tick(report.step, epoch=report.epoch + 1, loss=report.loss, **known)
-    return finished
-
-
-def _rows(report: Report) -> list[dict[str, Any]]:
-    """Spread the report of an epoch over rows of STEPS."""
-    values = {"loss": report.loss, **{f"validation {k}": v for k, v in report.metrics.items()}}
-    place = {"step": report.step, "epoch": report.epoch, "seconds": report.seconds}
-    return [{**place, "metric": metric, "value": value} for metric, value in values.items()]
 
 
 if __name__ == "__main__":
