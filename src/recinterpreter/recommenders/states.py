@@ -24,8 +24,14 @@ def encode_examples(
 
     before and after are (N, P * W), row-major; masks (N, P). A history of one item has no item
     before its last: its `before` is all zeros under a mask that is all false. Raises UserError
-    where a state is not finite in the wanted precision.
+    where the examples have histories of another length than the model reads, or a state is not
+    finite in the wanted precision.
     """
+    if examples.items.shape[1] != model.positions:
+        raise UserError(
+            f"examples with split.history {examples.items.shape[1]}; this model was trained with "
+            f"{model.positions}: take the examples it was trained with, or train it again"
+        )
     device = model.item_table.weight.device
     n = len(examples)
     lengths = {"before": examples.lengths - 1, "after": examples.lengths}
