@@ -22,21 +22,25 @@ from recinterpreter.stages.select_states import select_states
 
 CPU = torch.device("cpu")
 N_ITEMS, HISTORY, WIDTH = 25, 4, 16
+every_recommender = pytest.mark.parametrize("recommender", RECOMMENDERS)
 CONTROLS = ["another_user", "mean_state", "prompt_only"]
 
 
-def encode(
-    folder: Path, recommender: str = "sasrec", precision: str = "float32", batch_size: int = 1024
-) -> Path:
+def write_model(folder: Path, recommender: str, history: int = HISTORY) -> None:
+    settings = training_settings(recommender, seed=3)
+    facts = {"settings": settings.model_dump(mode="json"), "n_items": N_ITEMS, "history": history}
+    write_json(folder / "config.json", facts)
+    model = build(settings, N_ITEMS, history, CPU)
+    write_tensors(folder / "model.safetensors", model.state_dict())
+
+
+def write_examples(folder: Path) -> None:
     random = np.random.default_rng(0)
     sequences = [random.integers(1, N_ITEMS + 1, random.integers(2, 9)).tolist() for _ in range(40)]
     write_tables(folder, sequences, HISTORY, N_ITEMS)
-    settings = training_settings(recommender, seed=3)
-    facts = {"settings": settings.model_dump(mode="json"), "n_items": N_ITEMS, "history": HISTORY}
-    write_json(folder / "config.json", facts)
-    model = build(settings, N_ITEMS, HISTORY, CPU)
-    write_tensors(folder / "model.safetensors", model.state_dict())
-    path = folder / f"states-{precision}-{batch_size}.parquet"
+
+
+def encode_into(folder: Path, path: Path, precision: str = "float32", batch_size: int = 99) -> Path:
     encode_states(
         settings=States(precision=precision, batch_size=batch_size),  # type: ignore[arg-type]
         config=folder / "config.json",
@@ -47,23 +51,50 @@ def encode(
     return path
 
 
-@pytest.mark.parametrize("recommender", RECOMMENDERS)
+def encode(
+    folder: Path, recommender: str = "sasrec", precision: str = "float32", batch_size: int = 1024
+) -> Path:
+    write_examples(folder)
+    write_model(folder, recommender)
+    path = folder / f"states-{precision}-{batch_size}.parquet"
+    return encode_into(folder, path, precision, batch_size)
+
+
+@every_recommender
 def test_states_are_those_of_each_history_alone(recommender: str, tmp_path: Path) -> None:
-    rows = tables.read(encode(tmp_path, recommender), tables.states_schema(HISTORY, WIDTH))
+    path = encode(tmp_path, recommender)
+    model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
+    positions, width = model.state_shape
+    rows = tables.read(path, tables.states_schema(positions, width))
     examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pydict()
     assert rows["example_id"].to_pylist() == examples["example_id"]
-    model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
     for name, less in (("before", 1), ("after", 0)):
-        states = tables.matrix(rows[name], HISTORY)
-        mask = tables.matrix(rows[f"{name}_mask"], HISTORY)[..., 0]
+        states = tables.matrix(rows[name], positions)
+        mask = tables.matrix(rows[f"{name}_mask"], positions)[..., 0]
+        assert not states[~mask].any()
         for row, history in enumerate(examples["history"]):
             items = history[: len(history) - less]
-            assert mask[row].tolist() == [True] * len(items) + [False] * (HISTORY - len(items))
-            assert not states[row, len(items) :].any()
+            read = len(items) if positions == HISTORY else min(1, len(items))
+            assert mask[row].tolist() == [True] * read + [False] * (positions - read)
             if items:
                 with torch.no_grad():
                     alone = model.states(torch.tensor([items]), torch.tensor([len(items)]))
-                np.testing.assert_allclose(states[row, : len(items)], alone[0], atol=1e-5)
+                np.testing.assert_allclose(states[row, :read], alone[0], atol=1e-5)
+
+
+def test_caser_has_one_vector_of_all_that_its_filters_find(tmp_path: Path) -> None:
+    states = encode(tmp_path, "caser")
+    width = WIDTH + 4 * 2  # of a vertical filter, and four filters of two sizes
+    assert tables.metadata(states)["shape"] == [1, width]
+    rows = tables.read(states, tables.states_schema(1, width))
+    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
+    lengths = np.array([len(history) for history in examples["history"].to_pylist()])
+    assert (lengths == 1).any()
+    assert tables.matrix(rows["after_mask"], 1).all()
+    # nothing has been read before the one item of a history
+    assert np.array_equal(tables.matrix(rows["before_mask"], 1)[:, 0, 0], lengths > 1)
+    before = tables.matrix(rows["before"], 1)[:, 0]
+    assert np.array_equal(before.any(1), lengths > 1)
 
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
@@ -105,13 +136,20 @@ def test_states_beyond_half_precision_are_refused(tmp_path: Path) -> None:
         model.norm.bias += 1e6  # type: ignore[operator,union-attr]
     write_tensors(tmp_path / "model.safetensors", model.state_dict())
     with pytest.raises(UserError, match="not a finite number in float16"):
-        encode_states(
-            settings=States(precision="float16", batch_size=8),
-            config=tmp_path / "config.json",
-            weights=tmp_path / "model.safetensors",
-            examples=tmp_path / "examples.parquet",
-            states=tmp_path / "never.parquet",
-        )
+        encode_into(tmp_path, tmp_path / "never.parquet", "float16")
+    assert not (tmp_path / "never.parquet").exists()
+
+
+@every_recommender
+@pytest.mark.parametrize("history", [HISTORY - 1, HISTORY + 1])
+def test_examples_of_another_history_are_refused(
+    recommender: str, history: int, tmp_path: Path
+) -> None:
+    write_examples(tmp_path)
+    write_model(tmp_path, recommender, history)
+    message = f"examples with split.history {HISTORY}; this model was trained with {history}: take"
+    with pytest.raises(UserError, match=message):
+        encode_into(tmp_path, tmp_path / "never.parquet")
     assert not (tmp_path / "never.parquet").exists()
 
 
@@ -142,12 +180,18 @@ def select(folder: Path, states: Path, sample: int = 12) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
-def test_every_source_has_the_evaluated_examples(precision: str, tmp_path: Path) -> None:
-    states = encode(tmp_path, precision=precision)
+@pytest.mark.parametrize(
+    ("recommender", "precision"),
+    [("sasrec", "float32"), ("sasrec", "float16"), ("caser", "float32")],
+)
+def test_every_source_has_the_evaluated_examples(
+    recommender: str, precision: str, tmp_path: Path
+) -> None:
+    states = encode(tmp_path, recommender, precision)
+    positions, width = tables.metadata(states)["shape"]
     examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
     chosen = evaluated_examples(examples, 12, 1)
-    schema = tables.states_schema(HISTORY, WIDTH, precision)
+    schema = tables.states_schema(positions, width, precision)
     everything = tables.read(states, schema)
     found = {}
     for path in select(tmp_path, states):
@@ -161,16 +205,16 @@ def test_every_source_has_the_evaluated_examples(precision: str, tmp_path: Path)
     assert found["prompt_only"]["before"].null_count == len(chosen)
 
     training = np.array(examples["split"].to_pylist()) == "train"
-    after = tables.matrix(everything["after"], HISTORY)[training].astype(np.float64)
-    mask = tables.matrix(everything["after_mask"], HISTORY)[training]
+    after = tables.matrix(everything["after"], positions)[training].astype(np.float64)
+    mask = tables.matrix(everything["after_mask"], positions)[training]
     mean = (after * mask).sum(0) / mask.sum(0)
-    shown = tables.matrix(found["mean_state"]["after"], HISTORY)
-    own = tables.matrix(found["recorded"]["after_mask"], HISTORY)
+    shown = tables.matrix(found["mean_state"]["after"], positions)
+    own = tables.matrix(found["recorded"]["after_mask"], positions)
     np.testing.assert_allclose(shown, mean * own, atol=1e-3 if precision == "float16" else 1e-6)
 
     users = np.array(examples["user_id"].to_pylist())
     recorded, other = (
-        tables.matrix(found[name]["after"], HISTORY) for name in ("recorded", "another_user")
+        tables.matrix(found[name]["after"], positions) for name in ("recorded", "another_user")
     )
     for row, example in enumerate(chosen):
         donors = [i for i in range(len(chosen)) if np.array_equal(recorded[i], other[row])]
