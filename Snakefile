@@ -19,6 +19,7 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/data.smk"
+include: "rules/search.smk"
 include: "rules/recommend.smk"
 include: "rules/encode.smk"
 include: "rules/language_model.smk"
@@ -34,6 +35,12 @@ rule all:
     input:
         rules.write_report.output,
         every(rules.test_artefacts.output),
+    localrule: True
+
+
+rule search:
+    input:
+        wanted_searches,
     localrule: True
 
 

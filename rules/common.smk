@@ -1,6 +1,7 @@
 # What all rules share: the settings, checked here once, and the lists of files behind the targets.
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
@@ -56,6 +57,7 @@ wildcard_constraints:
     task="|".join(get_args(Task)),
     adapter="|".join(get_args(AdapterKind)),
     source="|".join(SETTINGS.sources),
+    trial=r"[A-Za-z0-9_.=+-]+",
 
 
 def every(pattern, **fixed):
@@ -97,8 +99,59 @@ def item_table_inputs(wildcards):
     """Weights of the SASRec whose item vectors DreamRec takes, where it is told to."""
     if wildcards.recommender == "dreamrec":
         if SETTINGS.recommenders.dreamrec.item_table == "sasrec":
-            return f"results/{wildcards.dataset}/recommenders/sasrec/seed{wildcards.seed}/model.safetensors"
+            seed = wildcards.get("seed", SETTINGS.recommenders.search.seed)
+            return f"results/{wildcards.dataset}/recommenders/sasrec/seed{seed}/model.safetensors"
     return []
+
+
+def trials(pattern, wildcards):
+    """Fill a path with the trials of a recommender."""
+    drawn = SETTINGS.recommenders.search.drawn(wildcards.recommender)
+    return expand(pattern, trial=drawn, **wildcards)
+
+
+def trial_settings(wildcards):
+    """What a trial is trained with."""
+    try:
+        return SETTINGS.trial(wildcards.recommender, wildcards.trial).as_json()
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def chosen_recipe(wildcards):
+    """The recipe chosen for a recommender, where it is searched; runs the search before that."""
+    if wildcards.recommender not in SETTINGS.recommenders.search.names:
+        return None
+    cell = {key: wildcards[key] for key in ("dataset", "recommender")}
+    chosen = checkpoints.select_recipe.get(**cell).output.recipe
+    return json.loads(Path(chosen).read_text())
+
+
+def recipe_inputs(wildcards):
+    """No file, once the recipe is chosen."""
+    chosen_recipe(wildcards)
+    return []
+
+
+def training_settings(wildcards):
+    """What a recommender is trained with."""
+    recipe = chosen_recipe(wildcards)
+    return SETTINGS.training(wildcards.recommender, wildcards.seed, recipe).as_json()
+
+
+def searches(pattern, **fixed):
+    """Fill the wildcards of a path with all that is searched."""
+    return every(pattern, recommender=SETTINGS.recommenders.search.names, **fixed)
+
+
+def wanted_searches(wildcards):
+    """What the target `search` makes; to ask for it and to name no recommender is a mistake."""
+    if not SETTINGS.recommenders.search.names:
+        raise WorkflowError(
+            "recommenders.search.names is empty; wanted those whose recipe shall be searched: "
+            "--config 'recommenders={search: {names: [sasrec]}}'"
+        )
+    return searches(rules.select_recipe.output)
 
 
 def movielens_source(wildcards):

@@ -5,6 +5,8 @@ rule train_recommender:
     input:
         examples="results/{dataset}/examples.parquet",
         item_table=item_table_inputs,
+        # ancient: a search that is made anew makes a training stale by its choice alone
+        recipe=ancient(recipe_inputs),
     output:
         config="results/{dataset}/recommenders/{recommender}/seed{seed}/config.json",
         weights="results/{dataset}/recommenders/{recommender}/seed{seed}/model.safetensors",
@@ -17,7 +19,7 @@ rule train_recommender:
     resources:
         gpu=GPU,
     params:
-        settings=lambda w: SETTINGS.training(w.recommender, w.seed).as_json(),
+        settings=training_settings,
         code=code_digest("train_recommender"),
     shell:
         "python -m recinterpreter.stages.train_recommender"

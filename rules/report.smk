@@ -27,6 +27,7 @@ rule write_report:
             *every(rules.audit_data.output),
             *every(RANKINGS),
             *every(rules.train_recommender.output),
+            *searches(rules.select_recipe.output),
             *every(rules.check_language_model.output),
             *every(rules.train_adapter.output),
             *every(rules.give_verdicts.output),
@@ -54,7 +55,10 @@ rule write_report:
 
 rule test_artefacts:
     input:
-        artefacts=lambda w: every(ARTEFACTS, dataset=w.dataset),
+        artefacts=lambda w: [
+            *every(ARTEFACTS, dataset=w.dataset),
+            *searches(rules.select_recipe.output, dataset=w.dataset),
+        ],
     output:
         junit="results/{dataset}/artefacts.xml",
     log:
