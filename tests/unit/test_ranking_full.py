@@ -6,6 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from hypothesis import given
@@ -21,12 +23,14 @@ from torch import Tensor
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import write_json, write_tensors
+from recinterpreter.data.split import build_examples
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders import ranking
 from recinterpreter.recommenders.models import build
-from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, ranks
+from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, rank_examples, ranks
 from recinterpreter.recommenders.sequence import SequenceBatch
-from recinterpreter.settings import Baseline
+from recinterpreter.recommenders.windows import from_rows
+from recinterpreter.settings import Baseline, Split
 from recinterpreter.stages.rank_baseline import rank_baseline
 from recinterpreter.stages.rank_recommender import rank_recommender
 
@@ -139,6 +143,22 @@ def test_examples_hold_the_sequences_they_came_from(
         for u in range(1, len(users) + 1)
     ]
     assert parts == users
+
+
+def test_under_leave_one_out_validation_knows_all_but_the_test_event() -> None:
+    users = [[1, 2, 3, 4, 5, 6], [7, 8, 9], [2, 4], [5, 6, 7, 8]]
+    split = Split(unit="leave-one-out", train=0.8, validation=0.1, history=2)
+    examples = build_examples(interactions_of(users), split)
+    trained = pc.is_in(examples["split"], value_set=pa.array(["train", "validation"]))
+    found = Sequences.of_examples(from_rows(examples.filter(trained), 2))
+    parts = [found.items[s:e].tolist() for s, e in pairwise(found.starts)][1:]
+    assert parts == [users[0][:-1], users[1][:-1], users[2], users[3][:-1]]
+
+    scorer = Table(np.zeros((99, N_ITEMS + 1)))
+    rows = rank_examples(scorer, interactions_of(users), examples, 2, CPU)
+    assert rows["user_id"].tolist() == [1, 2, 4] * 2
+    assert rows["split"].to_pylist() == ["validation"] * 3 + ["test"] * 3
+    assert rows["last"].tolist() == [False] * 3 + [True] * 3
 
 
 def test_a_gap_in_a_sequence_is_refused() -> None:
