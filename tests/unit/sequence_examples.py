@@ -1,14 +1,16 @@
 """Small data sets for the tests of recommenders: sequences of items, and the tables they make."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pyarrow as pa
+import torch
 
 from recinterpreter import tables
 from recinterpreter.data.split import build_examples
+from recinterpreter.recommenders.ranking import Scorer, Sequences, hit_rate, ndcg, ranks
 from recinterpreter.recommenders.windows import Windows, from_rows
 from recinterpreter.settings import RecommenderName, RecommenderTraining, Split
 
@@ -101,3 +103,42 @@ def walks(follow: np.ndarray, users: int, length: int, seed: int) -> list[list[i
             items.append(int(follow[items[-1]]))
         sequences.append(items)
     return sequences
+
+
+def cycle(n_items: int, seed: int) -> np.ndarray:
+    """One cycle through all items, in random order: follow[item] is the next item."""
+    order = np.random.default_rng(seed).permutation(n_items) + 1
+    follow = np.zeros(n_items + 1, np.int64)
+    follow[order] = np.roll(order, -1)
+    return follow
+
+
+def wanderings(
+    follow: np.ndarray, users: int, length: int, stray: float, seed: int
+) -> list[list[int]]:
+    """Walks of that chain which jump to any item with probability `stray`."""
+    random = np.random.default_rng(seed)
+    sequences = []
+    for _ in range(users):
+        items = [int(random.integers(1, len(follow)))]
+        while len(items) < length:
+            jump = int(random.integers(1, len(follow)))
+            items.append(jump if random.random() < stray else int(follow[items[-1]]))
+        sequences.append(items)
+    return sequences
+
+
+def study(
+    sequences: Sequence[Sequence[int]], history: int
+) -> tuple[Windows, Callable[[Scorer], Mapping[str, float]]]:
+    """Examples of the first 80 % of the users, and the figures of a model on the others."""
+    windows = windows_of(sequences, history)
+    known = windows.user_ids <= 0.8 * len(sequences)
+    seen, asked = Sequences.of_examples(windows), windows.take(~known)
+
+    def validate(model: Scorer) -> Mapping[str, float]:
+        places = ranks(model, asked, seen, torch.device("cpu"))
+        hits = {f"hr@{cutoff}": hit_rate(places, cutoff) for cutoff in (1, 10, 20)}
+        return {"ndcg@10": ndcg(places, 10), **hits}
+
+    return windows.take(known), validate
