@@ -171,8 +171,8 @@ def test_steps_go_down_evenly_and_draw_their_noise_once(
     steps = data.draw(st.integers(1, total))
     visited, drawn = [], []
 
-    def denoise(x: Tensor, step: int) -> Tensor:
-        visited.append(step)
+    def denoise(x: Tensor, step: Tensor) -> Tensor:
+        visited.append(int(step))
         return 0.5 * x
 
     def given(draw: int) -> Tensor:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from recinterpreter.settings import ScheduleName
 
-# (noisy (B, D), step 1..T) -> what the clean vector is taken to be (B, D)
-Denoise = Callable[[Tensor, int], Tensor]
+# (noisy (B, D), step 1..T as (B,) or (1,)) -> what the clean vector is taken to be (B, D)
+Denoise = Callable[[Tensor, Tensor], Tensor]
 # number of the draw, 0, 1, ... -> standard normal noise (B, D)
 Noise = Callable[[int], Tensor]
 
@@ -67,7 +67,7 @@ def sample(
     places = [round(total * (steps - k) / steps) for k in range(steps + 1)]
     x = noise(0)
     for draw, (now, then) in enumerate(pairwise(places), 1):
-        clean = denoise(x, now)
+        clean = denoise(x, torch.tensor([now], device=x.device))
         if then == 0:
             return clean
         here, there = float(left[now]), float(left[then])

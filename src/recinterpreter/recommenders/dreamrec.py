@@ -22,7 +22,7 @@ from recinterpreter.recommenders.sequence import (
 )
 from recinterpreter.settings import DenoiserKind, DreamRecRecipe
 
-# Sharpness of the softmax over cosines in the optional cross-entropy term.
+# How sharp the softmax over cosines is in the cross-entropy.
 _SHARPNESS = 16.0
 
 
@@ -61,8 +61,15 @@ class DreamRec(SASRec):
         with torch.no_grad():
             self.item_table.weight.copy_(unit_variance(table))
 
+    def encode(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Let every item attend to itself and the items before it: (B, L, D).
+
+        Items enter at length 1: at unit variance the position vectors would drown beside them.
+        """
+        return super().encode(embedded / math.sqrt(self.width), mask)
+
     def loss(self, batch: SequenceBatch) -> Tensor:
-        """Mean squared error of the denoised item, and the cross-entropy it ranks the items with.
+        """Mean squared error of the denoised item, and the cross-entropy of what is dreamt.
 
         At every position that has a target: x_t of a random step t, the state dropped for the
         null vector with probability `unconditional` (DreamRec, algorithm 1).
@@ -78,10 +85,25 @@ class DreamRec(SASRec):
         found = self.denoiser(noisy, torch.where(dropped, self.null, condition), step)
         loss = functional.mse_loss(found, clean)
         if self.recipe.cross_entropy > 0:
-            items = functional.normalize(self.item_table.weight[1:], dim=1)
-            logits = _SHARPNESS * functional.normalize(found, dim=1) @ items.T
-            loss = loss + self.recipe.cross_entropy * functional.cross_entropy(logits, targets - 1)
+            loss = loss + self.recipe.cross_entropy * self._surprise(condition, targets, step)
         return loss
+
+    def _surprise(self, condition: Tensor, targets: Tensor, step: Tensor) -> Tensor:
+        """Cross-entropy of the targets (N,) under what sampling would predict at a step (N,).
+
+        Ours: in sampling, x_t holds no target but the denoiser's own guess, made with guidance
+        out of noise; so that is what it sees here. It ranks all items by cosine.
+        """
+        guided = self.denoiser.guided(condition, self.null, self.recipe.guidance)
+        with torch.no_grad():
+            first = guided(torch.randn_like(condition), step.new_tensor([len(self.left) - 1]))
+        found = guided(add_noise(first, torch.randn_like(first), self.left[step]), step)
+        return functional.cross_entropy(_SHARPNESS * self._cosines(found)[:, 1:], targets - 1)
+
+    def _cosines(self, vectors: Tensor) -> Tensor:
+        """Compare vectors (N, D) with every row of the item table: (N, n_items + 1)."""
+        items = functional.normalize(self.item_table.weight, dim=1)
+        return functional.normalize(vectors, dim=1) @ items.T
 
     def oracle_items(self, batch: SequenceBatch) -> Tensor:
         """Dream up the item that each history asks for: (B, D).
@@ -99,8 +121,7 @@ class DreamRec(SASRec):
 
     def scores(self, batch: SequenceBatch) -> Tensor:
         """Score every item by its cosine to the oracle item: (B, n_items + 1), padding -inf."""
-        oracle = functional.normalize(self.oracle_items(batch), dim=1)
-        return without_padding(oracle @ functional.normalize(self.item_table.weight, dim=1).T)
+        return without_padding(self._cosines(self.oracle_items(batch)))
 
 
 class Denoiser(nn.Module):
@@ -144,10 +165,8 @@ class Denoiser(nn.Module):
         """
         with_condition, without = self.of_condition(condition), self.of_condition(null)
 
-        def denoise(noisy: Tensor, step: int) -> Tensor:
-            shared = self.of_noisy(noisy) + self.read_step(
-                torch.tensor([step], device=noisy.device)
-            )
+        def denoise(noisy: Tensor, step: Tensor) -> Tensor:
+            shared = self.of_noisy(noisy) + self.read_step(step)
             if isinstance(self.activation, nn.Identity):
                 found: Tensor = shared + mixed
             else:
