@@ -62,7 +62,7 @@ def train(
     Every transition of every training user is predicted once per epoch (`training_rows`). Going
     on from kept progress, the reports of its epochs come first, so that a caller sees all of them.
     When the generator is exhausted the model holds the weights of the best epoch, in eval mode.
-    Raises UserError when the loss is no longer a number.
+    Raises UserError when the loss or a weight is no longer a number.
     """
     torch.set_flush_denormal(True)  # late in a training they slow a CPU several times
     recipe, choice = settings.recipe, CHOICE[settings.recommender]
@@ -85,12 +85,11 @@ def train(
         for loss, predicted in _epoch(model, optimizer, windows, chosen, settings, random):
             step, total, count = step + 1, total + loss * predicted, count + predicted
             if not math.isfinite(loss):
-                raise UserError(
-                    f"the loss is {loss} at step {step} (epoch {epoch + 1}); wanted a number: "
-                    f"lower recommenders.{settings.recommender}.learning_rate, it is "
-                    f"{recipe.learning_rate:g}"
-                )
+                raise _diverged(f"the loss is {loss}", step, epoch, settings)
             yield Report(step, steps, epoch, loss, {}, best_epoch, time.monotonic() - started)
+        # the last step's loss was that of the weights before it
+        if not all(bool(p.isfinite().all()) for p in model.parameters()):
+            raise _diverged("a weight is no number", step, epoch, settings)
         model.eval()
         metrics = dict(validate(model))
         if not best_epoch or metrics[choice] > reports[best_epoch - 1].metrics[choice]:
@@ -103,6 +102,14 @@ def train(
         yield reports[-1]
     model.load_state_dict(best)
     model.eval()
+
+
+def _diverged(what: str, step: int, epoch: int, settings: RecommenderTraining) -> UserError:
+    return UserError(
+        f"{what} at step {step} (epoch {epoch + 1}); wanted a number: "
+        f"lower recommenders.{settings.recommender}.learning_rate, it is "
+        f"{settings.recipe.learning_rate:g}"
+    )
 
 
 def _over(reports: list[Report], settings: RecommenderTraining) -> bool:
