@@ -280,6 +280,17 @@ def test_every_parameter_gets_a_gradient_and_padding_none(recommender: str) -> N
     assert model.item_table.weight.grad[1:9].abs().sum(1).min() > 0
 
 
+@every_recommender
+@few
+@given(rows=histories, more=st.integers(0, 5))
+def test_padding_changes_no_loss(recommender: str, rows: list[list[int]], more: int) -> None:
+    model, losses = make(recommender, POSITIONS + 5), []
+    for positions in (max(map(len, rows)), POSITIONS + more):
+        torch.manual_seed(0)
+        losses.append(model.loss(batch_of(rows, positions)).item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
 @every_softmax
 def test_every_item_gets_a_gradient(recommender: str) -> None:
     model = make(recommender)

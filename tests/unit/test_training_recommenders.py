@@ -209,6 +209,25 @@ def test_a_loss_that_is_no_number_costs_none_of_the_epochs_before(
     assert epochs_of(again) == epochs_of(reports)
 
 
+@every_recommender
+def test_a_last_step_that_broke_the_weights_is_told_of_and_not_kept(
+    recommender: str, tmp_path: Path
+) -> None:
+    settings = training_settings(recommender)
+    training, validate = study(CHAIN, HISTORY)
+    model = build(settings, N_ITEMS, HISTORY, CPU)
+
+    def poisoned() -> None:
+        for report in train(model, training, validate, settings, Progress(tmp_path)):
+            if not report.metrics and report.step == report.epoch_steps:
+                with torch.no_grad():
+                    model.item_table.weight[3] = torch.nan
+
+    with pytest.raises(UserError, match=r"no number at step 6 \(epoch 1\).*learning_rate"):
+        poisoned()
+    assert Progress(tmp_path).load() is None
+
+
 def test_steps_too_large_are_told_of() -> None:
     with pytest.raises(UserError, match=r"the loss is nan at step .* it is 1e\+25"):
         run(CHAIN, training_settings("sasrec", learning_rate=1e25))
