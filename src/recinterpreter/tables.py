@@ -53,8 +53,8 @@ EXAMPLES = _schema(
 AUDIT = _schema(check=TEXT, value=REAL, unit=TEXT, note=TEXT)
 PREFERENCES = _schema(user_id=ID, item_id=ID, preference=pa.float32())
 STEPS = _schema(step=pa.int64(), epoch=ID, metric=TEXT, value=REAL, seconds=REAL)
-# A row per recipe that was tried, the best first; after trial a column for each key of the recipe in
-# which trials differ (see trials_schema); figures of its best epoch; seconds: of all its epochs
+# A row per recipe that was tried, the best first, with the figures of its best epoch; after trial a
+# column for each key in which the recipes differ (see trials_schema); seconds: of all its epochs
 TRIALS = _schema(
     **{"trial": TEXT, "validation ndcg@10": REAL, "validation hr@10": REAL},
     **{"validation hr@20": REAL, "best_epoch": ID, "epochs": ID, "seconds": REAL},

@@ -16,6 +16,7 @@ from recinterpreter.report.cases import Case, read_cases
 from recinterpreter.report.figures import controls_plot, recovery_plot
 from recinterpreter.report.runs import Journal, read_journal
 from recinterpreter.report.scores import RECORDED, Run, Scores, label_of, name_of
+from recinterpreter.report.searches import SearchView, read_searches
 
 CAPACITY_NEEDED = 20
 """State width x LLM width per item that a linear adapter needs to name one item (measured)."""
@@ -46,6 +47,7 @@ class DatasetView:
     scores: Scores
     runs: list[Run]
     ranked: list[Run]
+    searches: list[SearchView]
     tasks: list[str]
     figures: dict[str, Markup]
     cases: list[Case]
@@ -75,6 +77,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         scores=scores,
         runs=runs,
         ranked=_ranked(settings),
+        searches=read_searches(folder, settings),
         tasks=sorted(settings.adapter.tasks, reverse=True),  # residual, the headline, first
         figures=_figures(scores, runs, settings),
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),

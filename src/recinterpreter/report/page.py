@@ -12,6 +12,7 @@ from recinterpreter.experiment import Settings
 from recinterpreter.report import paper
 from recinterpreter.report.dataset import CAPACITY_NEEDED, read_dataset
 from recinterpreter.report.scores import RECORDED, name_of
+from recinterpreter.report.searches import setting
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MINUS = "−"
@@ -38,6 +39,7 @@ def render(settings: Settings, results: Path) -> str:
         "amount": amount,
         "duration": duration,
         "probability": probability,
+        "setting": setting,
     }
     return environment.get_template("page.html.j2").render(
         settings=settings,
