@@ -261,6 +261,7 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("recommenders", "names"),
     _twice("recommenders", "baselines"),
     _twice("recommenders", "seeds"),
+    _twice("recommenders", "search", "names"),
     _twice("adapter", "kinds"),
     _twice("adapter", "tasks"),
     _twice("answers", "controls"),
