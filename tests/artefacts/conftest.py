@@ -19,6 +19,9 @@ class Artefacts:
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths
 
+    def all(self) -> list[Path]:
+        return list(self._paths)
+
     def paths(self, pattern: str) -> list[Path]:
         found = [path for path in self._paths if path.match(pattern)]
         assert found, f"no artefact matches {pattern}"

@@ -317,6 +317,36 @@ def test_with_several_seeds_a_recommender_is_ranked_once(tmp_path):
     ]
 
 
+def searched(folder: Path) -> Settings:
+    """Write the trials of a search that has chosen a recipe for SASRec."""
+    config = json.loads(settings().as_json())
+    config["recommenders"]["search"]["names"] = ["sasrec"]
+    rows = [
+        {"trial": f"embedding_size={width}", "embedding_size": width, "l2": 1e-5}
+        | {"validation ndcg@10": figure, "validation hr@10": 0.3, "validation hr@20": 0.4}
+        | {"best_epoch": 7, "epochs": 12, "seconds": 75.0, "chosen": width == 256}
+        for width, figure in ((256, 0.234), (16, 0.123))
+    ]
+    path = folder / "demo" / "recommenders" / "sasrec" / "search" / "trials.parquet"
+    noted = {"recommender": "sasrec", "keys": ["embedding_size", "l2"], "chosen_by": "ndcg@10"}
+    tables.write_rows(path, rows, tables.trials_schema({"embedding_size": 1, "l2": 0.1}), noted)
+    return Settings.model_validate_json(json.dumps(config))
+
+
+def test_a_search_shows_its_trials_and_what_it_chose(page, tmp_path):
+    make_results(tmp_path, settings())
+    found = render(searched(tmp_path), tmp_path)
+    assert Tags(found).open == []
+    chosen, other = rows_of(found, "Recipes that were searched")
+    shown = [cell.rpartition(">")[2].strip() for cell in chosen]
+    figures = ["256", "1e-05", "0.234", "0.300", "0.400", "7 of 12", "1 min 15 s"]
+    assert shown == ["chosen by NDCG@10", *figures]
+    assert [cell.rpartition(">")[2].strip() for cell in other][:4] == [
+        *("trial", "16", "1e-05", "0.123")
+    ]
+    assert "Recipes that were searched" not in page
+
+
 def test_one_seed_is_no_mean(page):
     assert "sd over seeds" not in page
     assert "means over" not in page
