@@ -33,6 +33,7 @@ from recinterpreter.settings import (
     MovieLensSource,
     NotNegative,
     Number,
+    OracleItems,
     Positive,
     RecommenderName,
     RecommenderTraining,
@@ -202,6 +203,12 @@ class Settings(Section):
     def selection(self) -> StateSelection:
         """Settings of select_states."""
         return StateSelection(**_shared(self.answers, StateSelection))
+
+    def oracle(self) -> OracleItems:
+        """Settings of generate_oracle_items: the examples that are answered, stored as states."""
+        return OracleItems(
+            **self.states.model_dump(), sample=self.answers.sample, seed=self.answers.seed
+        )
 
     def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:
         """Settings of train_adapter."""

@@ -178,6 +178,15 @@ class States(Section):
     batch_size: Count
 
 
+class OracleItems(Section):
+    """What generate_oracle_items receives: which examples, and how their states are stored."""
+
+    precision: Literal["float32", "float16"]
+    batch_size: Count
+    sample: Count
+    seed: Whole
+
+
 # --- language model, adapter, answers -----------------------------------------------------------
 
 

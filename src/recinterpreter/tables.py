@@ -62,6 +62,18 @@ TRIALS = _schema(
 )
 # rank: 1-based rank of the target among the candidates, ties resolved pessimistically
 RANKING = _schema(example_id=pa.int64(), user_id=ID, split=TEXT, last=pa.bool_(), rank=ID)
+# A row per evaluated example, of what DreamRec dreams up for it; item_id: the item nearest to that
+# by cosine, whether its user has met it or not; last: of its user; rank: as in RANKING, of the
+# target by cosine to it; after them the vector itself (see oracle_schema)
+ORACLE_ITEMS = _schema(
+    example_id=pa.int64(),
+    user_id=ID,
+    last=pa.bool_(),
+    item_id=ID,
+    cosine=pa.float32(),
+    seen=pa.bool_(),
+    rank=ID,
+)
 TITLES = _schema(item_id=ID, title=TEXT, spelled=TEXT, n_tokens=ID, spells=pa.bool_())
 ANSWERS = _schema(
     example_id=pa.int64(), template=TEXT, text=TEXT, n_new_tokens=ID, finished=pa.bool_()
@@ -120,6 +132,12 @@ def states_schema(positions: int, width: int, precision: str = "float32") -> pa.
         before_mask=marks,
         after_mask=marks,
     )
+
+
+def oracle_schema(width: int) -> pa.Schema:
+    """Schema of ORACLE_ITEMS with their vectors, (D) floats of length sqrt(D), as items have."""
+    floats = pa.list_(pa.field("element", pa.float32(), nullable=False), width)
+    return pa.schema([*ORACLE_ITEMS, *_schema(vector=floats)])
 
 
 def trials_schema(tried: Mapping[str, int | float | str | list[int]]) -> pa.Schema:

@@ -27,11 +27,7 @@ def encode_examples(
     where the examples have histories of another length than the model reads, or a state is not
     finite in the wanted precision.
     """
-    if examples.items.shape[1] != model.positions:
-        raise UserError(
-            f"examples with split.history {examples.items.shape[1]}; this model was trained with "
-            f"{model.positions}: take the examples it was trained with, or train it again"
-        )
+    insist_on_history(model, examples)
     device = model.item_table.weight.device
     n = len(examples)
     lengths = {"before": examples.lengths - 1, "after": examples.lengths}
@@ -44,12 +40,27 @@ def encode_examples(
             lengths_here = torch.from_numpy(length[chosen]).to(device)
             parts.append(model.states(items, lengths_here).flatten(1).cpu().numpy())
             masks.append(model.state_mask(lengths_here).cpu().numpy())
-        with np.errstate(over="ignore"):  # an overflow is reported below
-            columns[name] = np.concatenate(parts).astype(precision, copy=False)
+        columns[name] = stored(np.concatenate(parts), precision)
         columns[f"{name}_mask"] = np.concatenate(masks)
-        if not np.isfinite(columns[name]).all():
-            raise UserError(
-                f"a hidden state is not a finite number in {precision}; set states.precision: "
-                "float32, and if it is that already, train the recommender again"
-            )
     return columns
+
+
+def insist_on_history(model: SequentialRecommender, examples: Windows) -> None:
+    """Raise UserError where the histories of examples are not as long as those a model reads."""
+    if examples.items.shape[1] != model.positions:
+        raise UserError(
+            f"examples with split.history {examples.items.shape[1]}; this model was trained with "
+            f"{model.positions}: take the examples it was trained with, or train it again"
+        )
+
+
+def stored(states: np.ndarray, precision: np.dtype[np.floating]) -> np.ndarray:
+    """Return states in the precision of the file; UserError where one is not finite in it."""
+    with np.errstate(over="ignore"):  # an overflow is reported below
+        rounded = states.astype(precision, copy=False)
+    if not np.isfinite(rounded).all():
+        raise UserError(
+            f"a hidden state is not a finite number in {precision}; set states.precision: "
+            "float32, and if it is that already, train the recommender again"
+        )
+    return rounded

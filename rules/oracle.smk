@@ -1,0 +1,33 @@
+# What DreamRec dreams up for the examples that are answered, and the states of history and dream.
+
+
+rule generate_oracle_items:
+    input:
+        config="results/{dataset}/recommenders/dreamrec/seed{seed}/config.json",
+        weights="results/{dataset}/recommenders/dreamrec/seed{seed}/model.safetensors",
+        interactions="results/{dataset}/interactions.parquet",
+        examples="results/{dataset}/examples.parquet",
+    output:
+        states="results/{dataset}/states/dreamrec/seed{seed}.oracle.parquet",
+        oracle="results/{dataset}/recommenders/dreamrec/seed{seed}/oracle.parquet",
+    log:
+        "results/logs/{dataset}/generate_oracle_items/dreamrec.seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        settings=SETTINGS.oracle().as_json(),
+        code=code_digest("generate_oracle_items"),
+    shell:
+        "python -m recinterpreter.stages.generate_oracle_items"
+        " --settings {params.settings:q}"
+        " --config {input.config}"
+        " --weights {input.weights}"
+        " --interactions {input.interactions}"
+        " --examples {input.examples}"
+        " --states {output.states}"
+        " --oracle {output.oracle}"
+        " --code {params.code}"
+        " --log {log}"
