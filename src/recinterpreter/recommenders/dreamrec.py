@@ -106,18 +106,21 @@ class DreamRec(SASRec):
         return functional.normalize(vectors, dim=1) @ items.T
 
     def oracle_items(self, batch: SequenceBatch) -> Tensor:
-        """Dream up the item that each history asks for: (B, D).
+        """Dream up the item that each history asks for: (B, D), as long as the vector of an item.
 
-        Starts from noise that belongs to the example, whatever else is in the batch.
+        Starts from noise that belongs to the example, whatever else is in the batch. Guidance
+        extrapolates, so what it ends with is too long to be read like an item; ranking by cosine
+        does not care.
         """
         condition = last(self.predict(batch), batch.lengths)
-        return sample(
+        dreamt = sample(
             self.denoiser.guided(condition, self.null, self.recipe.guidance),
             lambda draw: noise.normal(self.seed, batch.example_ids, draw, self.width),
             self.left,
             self.recipe.sampling_steps,
             self.recipe.sampling_noise,
         )
+        return unit_variance(dreamt)
 
     def scores(self, batch: SequenceBatch) -> Tensor:
         """Score every item by its cosine to the oracle item: (B, n_items + 1), padding -inf."""
