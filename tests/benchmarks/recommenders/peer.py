@@ -29,9 +29,9 @@ REQUIREMENTS = (ROOT / "envs" / "torch.txt", HERE / "requirements.txt")
 
 # Besides RecBole's own defaults; which one counts is chosen by validation NDCG@10.
 VARIATIONS: dict[str, list[dict[str, Any]]] = {
-    "GRU4Rec": [{}],
-    "Caser": [{}],
-    "SASRec": [{}],
+    "GRU4Rec": [{}, {"learning_rate": 0.003}],
+    "Caser": [{}, {"learning_rate": 0.003}],
+    "SASRec": [{}, {"learning_rate": 0.003}],
 }
 
 
