@@ -217,6 +217,26 @@ def test_the_item_table_of_another_model_is_kept_bit_by_bit() -> None:
     )
 
 
+def test_a_killed_training_with_frozen_items_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    settings = training_settings("dreamrec", embedding_size=WIDTH, epochs=3, dropout=0.2)
+    training, validate = study(CHAIN, HISTORY)
+    table = torch.randn(N_ITEMS + 1, WIDTH, generator=torch.Generator().manual_seed(0))
+
+    def run(progress: Progress, stop_after: int | None = None) -> dict[str, Tensor]:
+        model = build(settings, N_ITEMS, HISTORY, CPU)
+        assert isinstance(model, DreamRec)
+        model.freeze_items(table)
+        for report in train(model, training, validate, settings, progress):
+            if report.step == stop_after:
+                break
+        return model.state_dict()
+
+    whole = run(Progress(None))
+    run(Progress(tmp_path), stop_after=9)  # in the second epoch
+    resumed = run(Progress(tmp_path))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
 def test_an_item_table_of_another_shape_is_refused() -> None:
     with pytest.raises(ValueError, match=r"item table \(41, 16\); wanted \(41, 32\)"):
         make().freeze_items(torch.zeros(N_ITEMS + 1, 16))
