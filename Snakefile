@@ -22,6 +22,7 @@ include: "rules/data.smk"
 include: "rules/search.smk"
 include: "rules/recommend.smk"
 include: "rules/encode.smk"
+include: "rules/oracle.smk"
 include: "rules/language_model.smk"
 include: "rules/adapt.smk"
 include: "rules/interpret.smk"
@@ -53,6 +54,12 @@ rule recommenders:
 rule states:
     input:
         every(rules.select_states.output),
+    localrule: True
+
+
+rule oracle:
+    input:
+        wanted_oracles,
     localrule: True
 
 

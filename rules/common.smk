@@ -154,6 +154,21 @@ def wanted_searches(wildcards):
     return searches(rules.select_recipe.output)
 
 
+def oracles(pattern, **fixed):
+    """Fill the wildcards of a path with all that DreamRec dreams up; nothing where it is not run."""
+    return every(pattern, **fixed) if "dreamrec" in SETTINGS.recommenders.names else []
+
+
+def wanted_oracles(wildcards):
+    """What the target `oracle` makes; to ask for it without DreamRec is a mistake."""
+    if "dreamrec" not in SETTINGS.recommenders.names:
+        raise WorkflowError(
+            f"recommenders.names is {SETTINGS.recommenders.names}; wanted dreamrec among them, "
+            "which alone dreams up items: --config 'recommenders={names: [dreamrec]}'"
+        )
+    return oracles(rules.generate_oracle_items.output)
+
+
 def movielens_source(wildcards):
     """What ingest_ml_100k reads: a folder or a zip of the user's, or the archive downloaded."""
     return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive

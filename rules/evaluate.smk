@@ -31,6 +31,7 @@ rule compute_scores:
         examples="results/{dataset}/examples.parquet",
         verdicts="results/{dataset}/{llm}/verdicts.parquet",
         rankings=lambda w: every(RANKINGS, dataset=w.dataset),
+        oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
     output:
         scores="results/{dataset}/{llm}/scores.parquet",
     log:
@@ -48,6 +49,7 @@ rule compute_scores:
         " --examples {input.examples}"
         " --verdicts {input.verdicts}"
         " --rankings {input.rankings}"
+        " --oracles {input.oracles}"
         " --scores {output.scores}"
         " --code {params.code}"
         " --log {log}"

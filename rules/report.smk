@@ -58,6 +58,7 @@ rule test_artefacts:
         artefacts=lambda w: [
             *every(ARTEFACTS, dataset=w.dataset),
             *searches(rules.select_recipe.output, dataset=w.dataset),
+            *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
         ],
     output:
         junit="results/{dataset}/artefacts.xml",

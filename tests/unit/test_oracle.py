@@ -141,7 +141,7 @@ def test_the_tables_are_of_the_evaluated_examples(tmp_path: Path) -> None:
 
     model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
     assert isinstance(model, DreamRec)
-    vectors = torch.from_numpy(tables.matrix(dreamt["vector"], 1)[:, 0])
+    vectors = torch.tensor(tables.matrix(dreamt["vector"], 1)[:, 0])
     batch = windows.from_rows(rows, HISTORY).batch(CPU)
     with torch.no_grad():
         wanted = model.oracle_items(batch)

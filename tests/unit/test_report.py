@@ -34,11 +34,15 @@ FORMS = {
 SKILL = {"recorded": 0.8, "another_user": 0.02, "mean_state": 0.04, "prompt_only": 0.0}
 
 
-def settings(seeds: tuple[int, ...] = (0,), unit: str = "sequence") -> Settings:
+def settings(
+    seeds: tuple[int, ...] = (0,),
+    unit: str = "sequence",
+    names: tuple[str, ...] = ("sasrec", "gru4rec"),
+) -> Settings:
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["scores"]["resamples"] = 200
     config["report"]["cases"] = 3
-    config["recommenders"] |= {"names": ["sasrec", "gru4rec"], "seeds": list(seeds)}
+    config["recommenders"] |= {"names": list(names), "seeds": list(seeds)}
     config["split"]["unit"] = unit
     return Settings.model_validate_json(json.dumps(config))
 
@@ -72,6 +76,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         examples=folder / "examples.parquet",
         verdicts=llm / "verdicts.parquet",
         rankings=rankings,
+        oracles=_oracles(folder, wanted, tested),
         scores=llm / "scores.parquet",
     )
 
@@ -135,6 +140,21 @@ def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list
         ]
         about = {"recommender": name, "seed": seed}
         tables.write_rows(paths[-1], rows, tables.RANKING, about)
+    return paths
+
+
+def _oracles(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """Oracle items of DreamRec: those of every second user are near to what he has met."""
+    paths = []
+    for seed in wanted.recommenders.seeds if "dreamrec" in wanted.recommenders.names else ():
+        rows = [
+            {"example_id": e["example_id"], "user_id": e["user_id"], "last": e["position"] == 13}
+            | {"item_id": 1, "cosine": 0.625, "seen": e["user_id"] % 2 == 0, "rank": 1 + 30 * seed}
+            for e in tested
+        ]
+        paths.append(folder / "recommenders" / "dreamrec" / f"seed{seed}" / "oracle.parquet")
+        about = {"recommender": "dreamrec", "seed": seed}
+        tables.write_rows(paths[-1], rows, tables.ORACLE_ITEMS, about)
     return paths
 
 
@@ -345,6 +365,27 @@ def test_a_search_shows_its_trials_and_what_it_chose(page, tmp_path):
         *("trial", "16", "1e-05", "0.123")
     ]
     assert "Recipes that were searched" not in page
+
+
+def test_oracle_items_are_shown_seed_by_seed_where_there_are_any(page, tmp_path):
+    wanted = settings(seeds=(0, 1), names=("dreamrec",))
+    make_results(tmp_path, wanted)
+    found = render(wanted, tmp_path)
+    assert Tags(found).open == []
+    lines = rows_of(found, "Oracle items")
+    shown = [
+        [" ".join(re.sub("<[^>]*>", "", f"<td{cell}").split()) for cell in line] for line in lines
+    ]
+    assert [cells[:2] for cells in shown] == [
+        [f"DreamRec, seed {seed}, {words}", count]
+        for seed in (0, 1)
+        for words, count in (("last", "60"), ("all answered", "780"))
+    ]
+    for cells, hit in zip(shown, ("1.000", "1.000", "0.000", "0.000"), strict=True):
+        assert cells[2].startswith("0.62 0.62–0.62")
+        assert cells[3].replace("&nbsp;", " ").startswith("50.0 %")
+        assert cells[4].startswith(hit)
+    assert "Oracle items" not in page
 
 
 def test_one_seed_is_no_mean(page):

@@ -11,6 +11,7 @@ from recinterpreter import tables
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.matcher import Catalogue
+from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.ranking import discounted_gain, ranking_scores
 from recinterpreter.scoring.recovery import hits_of_popular, most_popular
 from recinterpreter.scoring.statistics import UserBootstrap, wilson
@@ -209,6 +210,30 @@ def test_rankings_of_other_examples_are_refused():
     rankings = {Cell("sasrec", 0): ranking([1, 2]), Cell("popularity"): ranking([1])}
     with pytest.raises(UserError, match="covers other"):
         list(ranking_scores(rankings, SETTINGS))
+
+
+def test_oracle_items_count_hits_and_what_was_met_before():
+    table = pl.DataFrame(
+        {
+            "user_id": [1, 1, 2, 2],
+            "last": [False, True, False, True],
+            "cosine": [0.5, 1.0, 0.0, 0.5],
+            "seen": [True, False, False, False],
+            "rank": [1, 11, 10, 2],
+        }
+    )
+    rows = list(oracle_scores({Cell("dreamrec", 3): table}, SETTINGS))
+    found = {(r["evaluation"], r["metric"]): r for r in rows}
+    assert len(found) == len(rows) == 2 * 4
+    wanted = {"oracle hr@1": (0, 0.25), "oracle hr@10": (0.5, 0.75)}
+    wanted |= {"oracle nearest seen": (0, 0.25), "oracle nearest cosine": (0.75, 0.5)}
+    for metric, values in wanted.items():
+        for evaluation, value in zip(("last", "all"), values, strict=True):
+            row = found[evaluation, metric]
+            assert row["value"] == pytest.approx(value)
+            assert row["low"] <= value <= row["high"]
+            assert (row["recommender"], row["seed"], row["n_seeds"]) == ("dreamrec", 3, 1)
+    assert not list(oracle_scores({}, SETTINGS))
 
 
 def test_rows_fit_the_schema(tmp_path):

@@ -5,15 +5,16 @@ import pytest
 CHAIN = {
     "split_examples": 1,
     "audit_data": 1,
-    "train_recommender": 2,
-    "rank_recommender": 2,
+    "train_recommender": 4,
+    "rank_recommender": 4,
     "rank_baseline": 4,
-    "encode_states": 2,
-    "select_states": 2,
+    "encode_states": 4,
+    "select_states": 4,
+    "generate_oracle_items": 1,
     "teach_language_model": 1,
     "check_language_model": 1,
-    "train_adapter": 4,
-    "answer": 4,
+    "train_adapter": 8,
+    "answer": 8,
     "give_verdicts": 1,
     "compute_scores": 1,
     "test_artefacts": 1,
@@ -65,7 +66,7 @@ def test_an_own_llm_is_not_taught_and_its_files_count(fresh):
     given = ("--config", "llm={source: './models/tiny llama'}")
     stale = fresh.stale(*given)
     assert "teach_language_model" not in stale
-    assert stale["train_adapter"] == 4
+    assert stale["train_adapter"] == 8
     titles = "results/demo/tiny--llama/titles.parquet"
     assert "check_language_model" in fresh.stale(titles, *given)
 
@@ -77,15 +78,27 @@ def test_a_hub_id_is_taken_as_it_is(fresh):
 
 def test_more_seeds_more_jobs(fresh):
     stale = fresh.stale("--config", "recommenders={seeds: [0, 1, 2]}")
-    assert (stale["train_recommender"], stale["train_adapter"]) == (6, 12)
+    assert (stale["train_recommender"], stale["train_adapter"]) == (12, 24)
+    assert stale["generate_oracle_items"] == 3
     assert stale["rank_baseline"] == 4
+
+
+def test_oracle_items_are_made_of_dreamrec_and_of_no_other(fresh):
+    without = "recommenders={names: [gru4rec, caser, sasrec]}"
+    assert "generate_oracle_items" not in fresh.stale("--config", without)
+    run = fresh.run("oracle", "--dry-run", "--config", without)
+    assert run.returncode != 0
+    assert "wanted dreamrec among them" in run.stdout
+    data = {"ingest_demo": 1, "split_examples": 1}
+    made = {"train_recommender": 1, "generate_oracle_items": 1, "oracle": 1}
+    assert fresh.stale("oracle") == {**data, **made}
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
         ("recommenders={sasrec: {embeding_size: 3}}", "did you mean 'embedding_size'?"),
-        ("recommenders={learning_rate: 1e-3}", 'got "1e-3"; wanted a number'),
+        ("recommenders={sasrec: {learning_rate: 1e-3}}", 'got "1e-3"; wanted a number'),
         (
             "recommenders={sasrec: {embedding_size: -1}}",
             "got -1; wanted greater than or equal to 2",

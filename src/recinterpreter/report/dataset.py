@@ -47,6 +47,7 @@ class DatasetView:
     scores: Scores
     runs: list[Run]
     ranked: list[Run]
+    dreamt: list[Run]
     searches: list[SearchView]
     tasks: list[str]
     figures: dict[str, Markup]
@@ -77,6 +78,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         scores=scores,
         runs=runs,
         ranked=_ranked(settings),
+        dreamt=_dreamt(settings),
         searches=read_searches(folder, settings),
         tasks=sorted(settings.adapter.tasks, reverse=True),  # residual, the headline, first
         figures=_figures(scores, runs, settings),
@@ -109,6 +111,13 @@ def _ranked(settings: Settings) -> list[Run]:
         *(Run(name, seed, label=name_of(name)) for name in block.names),
         *(Run(name, label=name_of(name)) for name in block.baselines),
     ]
+
+
+def _dreamt(settings: Settings) -> list[Run]:
+    """Every DreamRec, whose oracle items are scored seed by seed; none where it is not run."""
+    block = settings.recommenders
+    runs = [Run("dreamrec", seed) for seed in block.seeds if "dreamrec" in block.names]
+    return [replace(run, label=label_of(run, runs)) for run in runs]
 
 
 def _figures(scores: Scores, runs: list[Run], settings: Settings) -> dict[str, Markup]:

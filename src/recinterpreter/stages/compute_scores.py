@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from recinterpreter import tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.matcher import Catalogue
+from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.ranking import ranking_scores
 from recinterpreter.scoring.recovery import most_popular
 from recinterpreter.scoring.tasks import task_scores
@@ -27,10 +29,15 @@ def compute_scores(
     examples: InputPath,
     verdicts: InputPath,
     rankings: InputPaths,
+    oracles: InputPaths,
     scores: OutputPath,
 ) -> None:
-    """Score rankings and answers: shares and means with intervals, paired differences."""
-    rows = [*_of_rankings(rankings, settings), *_of_answers(items, examples, verdicts, settings)]
+    """Score rankings, oracle items and answers: shares and means with intervals, differences."""
+    rows = [
+        *_of_rankings(rankings, settings),
+        *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
+        *_of_answers(items, examples, verdicts, settings),
+    ]
     # ten decimals: what a different order of summing may change is far behind them
     rounded = [
         {k: round(v, 10) if isinstance(v, float) else v for k, v in row.items()} for row in rows
@@ -40,13 +47,19 @@ def compute_scores(
 
 
 def _of_rankings(rankings: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
-    ranked = {}
-    for path in rankings:
-        noted = tables.metadata(path)
-        cell = Cell(noted["recommender"], noted["seed"])
-        ranked[cell] = frame(tables.read(path, tables.RANKING))
+    ranked = _by_cell(rankings, tables.RANKING)
     if ranked:
         yield from ranking_scores(ranked, settings)
+
+
+def _by_cell(paths: InputPaths, schema: pa.Schema) -> dict[Cell, pl.DataFrame]:
+    """Read tables that say whose they are."""
+    found = {}
+    for path in paths:
+        noted = tables.metadata(path)
+        cell = Cell(noted["recommender"], noted["seed"])
+        found[cell] = frame(tables.read(path, schema, schema.names))
+    return found
 
 
 def _of_answers(

@@ -1,0 +1,26 @@
+"""Scores of oracle items: is what DreamRec dreams up the target, and has its user met it before?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from recinterpreter.scoring.comparison import ALL, LAST, Cell, Row, bootstrap, share
+from recinterpreter.settings import Scores
+
+
+def oracle_scores(dreams: Mapping[Cell, pl.DataFrame], settings: Scores) -> Iterator[Row]:
+    """Yield HR of the targets by their cosine to the dreams, and what the dreams are near to.
+
+    dreams: ORACLE_ITEMS of each cell; all of them are of examples that are answered.
+    """
+    for cell, table in dreams.items():
+        for evaluation, chosen in ((LAST, table.filter("last")), (ALL, table)):
+            users = bootstrap(chosen["user_id"].to_numpy(), settings)
+            marks = {f"oracle hr@{k}": chosen["rank"] <= k for k in settings.cutoffs}
+            for metric, marked in {**marks, "oracle nearest seen": chosen["seen"]}.items():
+                found = share(evaluation, marked.cast(pl.Float64).to_numpy(), users, settings)
+                yield cell.row(evaluation, metric, found, None)
+            cosine = users.mean(chosen["cosine"].to_numpy())
+            yield cell.row(evaluation, "oracle nearest cosine", cosine, None)
