@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recinterpreter.recommenders.dreamrec import DreamRec, unit_variance
+from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.ranking import Sequences, ranks
 from recinterpreter.recommenders.sequence import (
     SequenceBatch,
@@ -70,8 +70,7 @@ def dream(
     for start in range(0, len(examples), batch_size):
         rows = np.arange(start, min(start + batch_size, len(examples)))
         batch = examples.take(rows).batch(device)
-        # items have length sqrt(D); guidance draws what is dreamt beyond
-        dreamt.append(unit_variance(model.oracle_items(batch)))
+        dreamt.append(model.oracle_items(batch))
         read.append([part.cpu().numpy() for part in extended_states(model, batch, dreamt[-1])])
     before, after, *masks = (np.concatenate(part) for part in zip(*read, strict=True))
     states = {
