@@ -1,0 +1,74 @@
+"""MovieLens-100K split by sequence, as the tables that stages read and as windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from recinterpreter import tables
+from recinterpreter.data.interactions import build_interactions
+from recinterpreter.data.movielens import read_movielens
+from recinterpreter.data.split import SPLITS, build_examples
+from recinterpreter.data.titles import build_items
+from recinterpreter.errors import UserError
+from recinterpreter.recommenders import windows
+from recinterpreter.recommenders.ranking import Scorer, Sequences, ranks
+from recinterpreter.recommenders.windows import Windows
+from recinterpreter.settings import Split, Titles
+
+ROOT = Path(__file__).parents[3]
+SPLIT = Split(unit="sequence", train=0.8, validation=0.1, history=10)
+
+
+@dataclass(frozen=True)
+class Data:
+    """EXAMPLES, the same as windows by split, and what every user has seen."""
+
+    examples: pa.Table
+    n_items: int
+    windows: dict[str, Windows]
+    sequences: Sequences
+
+    @property
+    def history(self) -> int:
+        """The most items of a history."""
+        return SPLIT.history
+
+    def ranks(self, scorer: Scorer) -> np.ndarray:
+        """Rank the test targets in the whole catalogue without what their users have seen."""
+        return ranks(scorer, self.windows["test"], self.sequences, torch.device("cpu"))
+
+    def write(self, path: Path) -> None:
+        """Write examples.parquet as split_examples does."""
+        facts = {"n_items": self.n_items, "history": self.history, "unit": SPLIT.unit}
+        tables.write(path, self.examples, tables.EXAMPLES, facts)
+
+
+def read(movielens: Path) -> Data:
+    """Read u.data and u.item and split them; UserError where they are absent."""
+    if not movielens.exists():
+        raise UserError(
+            f"{movielens}: no such folder; wanted MovieLens-100K (u.data, u.item): give its "
+            "folder or zip, make bench NAME=oracle MOVIELENS=../data/ml-100k"
+        )
+    events, titles = read_movielens(movielens)
+    items = build_items(titles, Titles(style="raw", allow_markup=False))
+    _, interactions = build_interactions(events, items, None)
+    return split(interactions, len(items))
+
+
+def split(interactions: pa.Table, n_items: int) -> Data:
+    """Split INTERACTIONS by sequence."""
+    examples = build_examples(interactions, SPLIT)
+    parts = {
+        name: windows.from_rows(
+            examples.filter(pa.compute.equal(examples["split"], name)), SPLIT.history
+        )
+        for name in SPLITS
+    }
+    columns = (interactions[name].to_numpy() for name in ("user_id", "position", "item_id"))
+    return Data(examples, n_items, parts, Sequences.of(*columns))
