@@ -2,10 +2,11 @@
 
 What is theirs here, for good or ill: the diffusion's target is the item table under training, so
 that its squared error can be made small by making all items alike; linear schedule; one linear
-layer on the concatenated [x, h, t]; a dropped condition in a tenth of the rows; every step of
-sampling runs the whole denoiser twice, conditional and not; ranking by dot product. What was a
-mistake of programming only (dropout while sampling, a null vector of fixed width, a lost last
-batch, a ranked padding row) is not repeated: the quality shall be that of the method.
+layer on the concatenated [x, h, t], where t is read anew for every row; a dropped condition in a
+tenth of the rows; every step of sampling runs the whole denoiser twice, conditional and not;
+ranking by dot product. What was a mistake of programming only (dropout while sampling, a null
+vector of fixed width, a lost last batch, a ranked padding row) is not repeated: the quality shall
+be that of the method.
 Shapes: B examples, D width, T steps.
 """
 
