@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 LONG = (
     "recommenders",
     "--config",
-    "recommenders={names: [sasrec], baselines: [], epochs: 150, patience: 150}",
+    "recommenders={names: [sasrec], baselines: [], sasrec: {epochs: 150, patience: 150}}",
 )
 
 

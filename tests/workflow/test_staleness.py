@@ -8,15 +8,17 @@ pytestmark = pytest.mark.slow
 
 JUDGED = {"give_verdicts": 1, "compute_scores": 1, "test_artefacts": 1, "write_report": 1}
 RECOMMENDER = {
-    "train_recommender": 2,
-    "rank_recommender": 2,
-    "encode_states": 2,
-    "select_states": 2,
-    "train_adapter": 4,
-    "answer": 4,
+    "train_recommender": 4,
+    "rank_recommender": 4,
+    "encode_states": 4,
+    "select_states": 4,
+    "generate_oracle_items": 1,
+    "train_adapter": 8,
+    "answer": 8,
     **JUDGED,
 }
-HALF = {rule: count // 2 if rule not in JUDGED else 1 for rule, count in RECOMMENDER.items()}
+# what belongs to one of the four, DreamRec's dreams apart
+ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | JUDGED
 
 
 @pytest.mark.parametrize(
@@ -27,19 +29,24 @@ HALF = {rule: count // 2 if rule not in JUDGED else 1 for rule, count in RECOMME
             "scores={resamples: 200}",
             {"compute_scores": 1, "test_artefacts": 1, "write_report": 1},
         ),
-        ("recommenders={patience: 9}", RECOMMENDER),
-        ("recommenders={gru4rec: {layers: 2}}", HALF),
+        ("recommenders={gru4rec: {patience: 9}}", ONE),
+        ("recommenders={dreamrec: {guidance: 3}}", ONE | {"generate_oracle_items": 1}),
+        # a grid that is not searched is read by nothing but the page
+        ("recommenders={search: {trials: 3}}", {"write_report": 1}),
         ("recommenders={seeds: [0, 1]}", RECOMMENDER),
-        ("answers={max_new_tokens: {residual: 9}}", {"answer": 2, **JUDGED}),
-        ("adapter={epochs: 2}", {"train_adapter": 4, "answer": 4, **JUDGED}),
-        ("answers={seed: 1}", {"select_states": 2, "answer": 4, **JUDGED}),
+        ("answers={max_new_tokens: {residual: 9}}", {"answer": 4, **JUDGED}),
+        ("adapter={epochs: 2}", {"train_adapter": 8, "answer": 8, **JUDGED}),
+        (
+            "answers={seed: 1}",
+            {"select_states": 4, "generate_oracle_items": 1, "answer": 8, **JUDGED},
+        ),
         (
             "llm={embedded: {noise: 0.123}}",
             {
                 "teach_language_model": 1,
                 "check_language_model": 1,
-                "train_adapter": 4,
-                "answer": 4,
+                "train_adapter": 8,
+                "answer": 8,
                 **JUDGED,
             },
         ),
