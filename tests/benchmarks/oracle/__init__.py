@@ -42,11 +42,14 @@ def main() -> Iterator[Figure]:
     data = read(Path(os.environ.get("MOVIELENS") or MOVIELENS))
     epochs = int(os.environ["EPOCHS"]) if os.environ.get("EPOCHS") else None
     repeats = int(os.environ.get("REPEATS") or 5)
+    sasrec_recipe, dreamrec_recipe = (ours.recipe(name, epochs) for name in ours.NAMES)
     yield "random HR@20", CUTOFF / data.n_items, ""
     yield from _released(data, epochs)
     with TemporaryDirectory() as folder:
         kept = Path(os.environ.get("KEPT") or folder).resolve()
-        sasrec, dreamrec = (ours.trained(name, data, kept, epochs) for name in ours.NAMES)
+        sasrec = ours.trained(sasrec_recipe, data, kept)
+        items = ours.folder_of(sasrec_recipe, kept) / "model.safetensors"
+        dreamrec = ours.trained(dreamrec_recipe, data, kept, items)
     assert isinstance(dreamrec, DreamRec)
     yield from _quality(data, sasrec, dreamrec)
     yield from speed.compare(dreamrec, data.windows["test"], repeats)

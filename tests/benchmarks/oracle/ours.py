@@ -35,30 +35,31 @@ def recipe(name: str, epochs: int | None) -> RecommenderTraining:
     return found.model_copy(update={"recipe": fewer})
 
 
-def trained(name: str, data: Data, kept: Path, epochs: int | None) -> SequentialRecommender:
+def trained(
+    wanted: RecommenderTraining, data: Data, kept: Path, items: Path | None = None
+) -> SequentialRecommender:
     """Train a recommender, or take it from the folder `kept`.
 
     There it lies under its settings and the code of its training, so that neither can be another.
+    items: weights of the SASRec whose item vectors DreamRec takes where its recipe says so.
     """
-    wanted = recipe(name, epochs)
-    folder = folder_of(wanted, kept)
+    if getattr(wanted.recipe, "item_table", None) != "sasrec":
+        items = None
+    folder = folder_of(wanted, kept, items)
     config, weights = folder / "config.json", folder / "model.safetensors"
     if not config.is_file():
         examples = kept / "examples.parquet"
         data.write(examples)
-        items = []
-        if getattr(wanted.recipe, "item_table", None) == "sasrec":
-            items = [folder_of(recipe("sasrec", epochs), kept) / "model.safetensors"]
         progress = Progress(folder / "progress")
-        fitted = fit(wanted, examples, items, progress)
+        fitted = fit(wanted, examples, [items] if items else [], progress)
         write_tensors(weights, fitted.model.state_dict())
         write_json(config, fitted.facts)
         progress.clear()
     return load(config, weights, torch.device("cpu"))
 
 
-def folder_of(wanted: RecommenderTraining, kept: Path) -> Path:
-    """Name the folder of what these settings train."""
-    described = wanted.as_json() + code_digest("train_recommender")
+def folder_of(wanted: RecommenderTraining, kept: Path, items: Path | None = None) -> Path:
+    """Name the folder of what these settings train, with these item vectors."""
+    described = f"{wanted.as_json()} {code_digest('train_recommender')} {items}"
     key = hashlib.sha256(described.encode()).hexdigest()
     return kept / f"{wanted.recommender}-{key[:12]}"
