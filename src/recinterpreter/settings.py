@@ -117,6 +117,7 @@ class Recipe(Section):
     learning_rate: Positive
     l2: NotNegative
     dropout: Share
+    averaging: Share
     epochs: Count
     patience: Count
 

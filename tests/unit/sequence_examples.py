@@ -22,6 +22,7 @@ _COMMON = {
     "learning_rate": 0.01,
     "l2": 0.0,
     "dropout": 0.0,
+    "averaging": 0.5,
     "epochs": 3,
     "patience": 10,
 }

@@ -284,3 +284,27 @@ def test_the_stage_never_looks_at_test_targets(recommender: str, tmp_path: Path)
         config, weights, _ = stage(folder, recommender)
         written.append((config.read_bytes(), weights.read_bytes()))
     assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.3, 0.9])
+def test_what_is_validated_is_a_running_average_of_the_weights(averaging: float) -> None:
+    settings = training_settings("sasrec", averaging=averaging, epochs=2)
+    training, _, _ = data(CHAIN)
+    model = build(settings, N_ITEMS, HISTORY, CPU)
+    wanted, shown = torch.empty(0), []
+
+    def validate(averaged: SequentialRecommender) -> Mapping[str, float]:
+        shown.append(averaged.item_table.weight.detach().clone())
+        return {"ndcg@10": 0.0}
+
+    for report in train(model, training, validate, settings, Progress(None)):
+        weights = model.item_table.weight.detach()
+        if report.metrics:
+            torch.testing.assert_close(shown[-1], wanted)
+        elif report.step == 1:
+            wanted = weights.clone()
+        else:
+            seen = report.step - 1  # by the average so far
+            kept = min(averaging, (1 + seen) / (10 + seen))
+            wanted = kept * wanted + (1 - kept) * weights
+    assert len(shown) == 2

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from recinterpreter import training_state
 from recinterpreter.checkpoint import Progress
@@ -59,10 +60,12 @@ def train(
 ) -> Iterator[Report]:
     """Train with Adam until what it is chosen by (`CHOICE`) has not risen for `patience` epochs.
 
-    Every transition of every training user is predicted once per epoch (`training_rows`). Going
-    on from kept progress, the reports of its epochs come first, so that a caller sees all of them.
-    When the generator is exhausted the model holds the weights of the best epoch, in eval mode.
-    Raises UserError when the loss or a weight is no longer a number.
+    Every transition of every training user is predicted once per epoch (`training_rows`). What is
+    validated, and kept, is a running average of the weights (`averaging`; Polyak and Juditsky,
+    1992): single epochs differ by chance more than good recipes do. Going on from kept progress,
+    the reports of its epochs come first, so that a caller sees all of them. When the generator is
+    exhausted the model holds the weights of the best epoch, in eval mode. Raises UserError when
+    the loss or a weight is no longer a number.
     """
     torch.set_flush_denormal(True)  # late in a training they slow a CPU several times
     recipe, choice = settings.recipe, CHOICE[settings.recommender]
@@ -72,7 +75,10 @@ def train(
         weight_decay=recipe.l2,
         fused=True,
     )
-    best, reports = _resume(model, optimizer, progress)
+    average = AveragedModel(model, avg_fn=_following(recipe.averaging))
+    averaged = average.module
+    assert isinstance(averaged, SequentialRecommender)
+    best, reports = _resume(model, optimizer, average, progress)
     yield from reports
     started = time.monotonic() - (reports[-1].seconds if reports else 0.0)
     while not _over(reports, settings):
@@ -83,6 +89,7 @@ def train(
         chosen = training_rows(windows, windows.items.shape[1], random)
         steps = math.ceil(len(chosen[0]) / recipe.batch_size)
         for loss, predicted in _epoch(model, optimizer, windows, chosen, settings, random):
+            average.update_parameters(model)
             step, total, count = step + 1, total + loss * predicted, count + predicted
             if not math.isfinite(loss):
                 raise _diverged(f"the loss is {loss}", step, epoch, settings)
@@ -90,13 +97,13 @@ def train(
         # the last step's loss was that of the weights before it
         if not all(bool(p.isfinite().all()) for p in model.parameters()):
             raise _diverged("a weight is no number", step, epoch, settings)
-        model.eval()
-        metrics = dict(validate(model))
+        metrics = dict(validate(averaged.eval()))
         if not best_epoch or metrics[choice] > reports[best_epoch - 1].metrics[choice]:
-            best_epoch, best = epoch + 1, _copy(model)
+            best_epoch, best = epoch + 1, _copy(averaged)
         seconds = time.monotonic() - started
         reports.append(Report(step, steps, epoch + 1, total / count, metrics, best_epoch, seconds))
         tensors = training_state.tensors(model, optimizer)
+        tensors |= {f"average/{name}": p.detach() for name, p in averaged.named_parameters()}
         tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
         progress.save({"reports": [asdict(r) for r in reports]}, tensors)
         yield reports[-1]
@@ -149,14 +156,32 @@ def _copy(model: SequentialRecommender) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
+def _following(averaging: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Average weights over about 1 / (1 - averaging) steps, over fewer in the beginning."""
+
+    def follow(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
+        kept = min(averaging, (1 + int(steps)) / (10 + int(steps)))
+        return average.lerp(weights, 1 - kept)
+
+    return follow
+
+
 def _resume(
-    model: SequentialRecommender, optimizer: torch.optim.Optimizer, progress: Progress
+    model: SequentialRecommender,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedModel,
+    progress: Progress,
 ) -> tuple[dict[str, Tensor], list[Report]]:
-    """Put model and optimizer where the last finished epoch left them; return (best, reports)."""
+    """Put all three where the last finished epoch left them; return (best, reports)."""
     kept = progress.load()
     if kept is None:
         return _copy(model), []
     notes, tensors = kept
     training_state.restore(model, optimizer, tensors)
+    with torch.no_grad():
+        for name, parameter in average.module.named_parameters():
+            parameter.copy_(tensors[f"average/{name}"])
+    reports = [Report(**report) for report in notes["reports"]]
+    average.n_averaged.fill_(reports[-1].step)
     best = {name: tensors[f"best/{name}"] for name in model.state_dict()}
-    return best, [Report(**report) for report in notes["reports"]]
+    return best, reports

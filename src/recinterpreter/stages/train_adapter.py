@@ -110,7 +110,7 @@ def _warn_of_capacity(width: int, hidden_size: int, n_items: int) -> None:
     if found < WANTED_CAPACITY:
         logger.warning(
             "state width %d x LLM width %d / %d items = %.1f; below %.0f a linear adapter cannot "
-            "keep the titles apart: raise recommenders.embedding_size or take a wider LLM",
+            "keep the titles apart: raise the recommender's embedding_size or take a wider LLM",
             *(width, hidden_size, n_items, found, WANTED_CAPACITY),
         )
 
