@@ -289,13 +289,13 @@ def test_the_stage_never_looks_at_test_targets(recommender: str, tmp_path: Path)
 @pytest.mark.parametrize("averaging", [0.0, 0.3, 0.9])
 def test_what_is_validated_is_a_running_average_of_the_weights(averaging: float) -> None:
     settings = training_settings("sasrec", averaging=averaging, epochs=2)
-    training, _, _ = data(CHAIN)
+    training, _ = study(CHAIN, HISTORY)
     model = build(settings, N_ITEMS, HISTORY, CPU)
     wanted, shown = torch.empty(0), []
 
     def validate(averaged: SequentialRecommender) -> Mapping[str, float]:
         shown.append(averaged.item_table.weight.detach().clone())
-        return {"ndcg@10": 0.0}
+        return {"ndcg@10": 0.0, "hr@10": 0.0, "hr@20": 0.0}
 
     for report in train(model, training, validate, settings, Progress(None)):
         weights = model.item_table.weight.detach()
