@@ -15,7 +15,7 @@ def test_blocks_are_those_of_torchs_pre_norm_transformer() -> None:
     embedded = torch.randn(3, 5, 8)
     mask = torch.arange(5) < torch.tensor([5, 2, 1])[:, None]
 
-    x = embedded + model.position_table.weight
+    x = model.input_norm(embedded + model.position_table.weight)
     for block in model.blocks:
         x = reference(block)(x, src_mask=nn.Transformer.generate_square_subsequent_mask(5))
     wanted = model.norm(x)
@@ -27,7 +27,7 @@ def test_blocks_are_those_of_torchs_pre_norm_transformer() -> None:
 def reference(block: nn.Module) -> nn.TransformerEncoderLayer:
     """Build torch's layer with the weights of ours."""
     layer = nn.TransformerEncoderLayer(
-        8, 2, dim_feedforward=8, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        8, 2, dim_feedforward=32, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
     )
     for ours, theirs in (
         (block.attention_out, layer.self_attn.out_proj),
