@@ -7,8 +7,7 @@ with all T steps (ancestral, the paper's way) and with the recipe's few; SASRec 
 stands beside it. The released way is that of `authors`, trained anew for its quality; for its
 speed it samples with the weights of ours.
 
-DreamRec and SASRec train for an hour. Variables of the environment, or of the command line of
-`make bench`:
+Takes five to fifteen minutes. Variables of the environment, or of the command line of `make bench`:
 
 MOVIELENS  folder or zip of ml-100k     KEPT    folder that keeps trained weights
 EPOCHS     at most so many, for all     REPEATS of each timing, 5
