@@ -12,10 +12,12 @@ RecBole trains for hours. Variables of the environment, or of the command line o
 MOVIELENS  folder or zip of ml-100k     MODELS  of "gru4rec caser sasrec"
 SEEDS      of ours, "0 1 2"             EPOCHS  at most so many, for both
 KEPT       folder that keeps RecBole's runs, and gives back those it holds
+PEER       settings of RecBole as JSON, in place of its defaults and variations
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,12 +44,15 @@ def main() -> Iterator[Figure]:
     names = (os.environ.get("MODELS") or " ".join(MODELS)).split()
     seeds = [int(seed) for seed in (os.environ.get("SEEDS") or "0 1 2").split()]
     epochs = int(os.environ["EPOCHS"]) if os.environ.get("EPOCHS") else None
+    only = json.loads(os.environ["PEER"]) if os.environ.get("PEER") else None
+    for name in names:  # what is wrong with them is told before hours of training
+        ours.settings(name, epochs)
     yield from _floors(data)
     results = {}
     with TemporaryDirectory() as folder:
         kept = Path(os.environ.get("KEPT") or folder).resolve()
         for name in names:
-            theirs = peer.best(MODELS[name], data, epochs, kept)
+            theirs = peer.best(MODELS[name], data, epochs, kept, only)
             mine = [_said(ours.train_ours(name, seed, data, epochs)) for seed in seeds]
             results[name] = theirs, mine
             yield from _figures(name, theirs, mine)

@@ -50,11 +50,13 @@ class Scores:
         return self.table[torch.from_numpy(self.order[found])]
 
 
-def best(model: str, data: Data, epochs: int | None, kept: Path) -> Run:
-    """Train RecBole's defaults and variations of a model; return the best by validation."""
+def best(
+    model: str, data: Data, epochs: int | None, kept: Path, only: dict[str, Any] | None
+) -> Run:
+    """Train RecBole's defaults and variations of a model, or one; return the best by validation."""
     python = prepare()
     runs = []
-    for variation in VARIATIONS[model]:
+    for variation in VARIATIONS[model] if only is None else [only]:
         settings = variation | ({"epochs": epochs} if epochs else {})
         runs.append(train_recbole(python, model, settings, data, kept))
         print(runs[-1], flush=True)
