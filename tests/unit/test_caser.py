@@ -61,13 +61,14 @@ def test_states_are_those_of_the_reference(rows: list[list[int]]) -> None:
 
 @few
 @given(row=st.lists(st.integers(1, N_ITEMS), min_size=1, max_size=POSITIONS))
-def test_predictions_are_the_linear_layer_on_the_states_of_all_beginnings(row: list[int]) -> None:
+def test_predictions_are_linear_and_normed_on_the_states_of_all_beginnings(row: list[int]) -> None:
     model = make()
     items, lengths = padded([row])
     mask = torch.arange(POSITIONS) < lengths[:, None]
     found = model.predictions(model.embed(items), mask)[0]
     for end in range(1, len(row) + 1):
-        torch.testing.assert_close(found[end - 1], model.out(reference(model, row[:end])))
+        wanted = model.norm(model.out(reference(model, row[:end])))
+        torch.testing.assert_close(found[end - 1], wanted)
 
 
 @pytest.mark.parametrize("sizes", [(6,), (9,), (2, 20), (1,)])

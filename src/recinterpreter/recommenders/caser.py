@@ -20,7 +20,8 @@ class Caser(SequentialRecommender):
     Its hidden state is one vector of D + S * F: what the filters found in the history. The filters
     look back only, so that a history of any length has one and padding cannot be seen; and one
     pass over a history gives the vector of each of its beginnings, which is what is trained on.
-    Without the user embedding of the paper: users of the test split are new.
+    Without the user embedding of the paper: users of the test split are new. What is compared with
+    items is normed, as in SASRec: else a training starts so small that it stands still for epochs.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Caser(SequentialRecommender):
         self.sizes = tuple(sizes)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(width + filters * len(sizes), width)
+        self.norm = nn.LayerNorm(width)
         initialise(self)
 
     @property
@@ -56,7 +58,7 @@ class Caser(SequentialRecommender):
 
     def predictions(self, embedded: Tensor, mask: Tensor) -> Tensor:
         """Turn what the filters find in each beginning of the history into (B, L, D)."""
-        out: Tensor = self.out(self.dropout(self.found(embedded, mask)))
+        out: Tensor = self.norm(self.out(self.dropout(self.found(embedded, mask))))
         return out
 
     def found(self, embedded: Tensor, mask: Tensor) -> Tensor:
