@@ -23,7 +23,8 @@ def test_one_trial_is_chosen_and_none_is_better(searches):
         assert trials["chosen"].to_list() == [True] + [False] * (len(trials) - 1), path
         assert figures[0] == figures.max(), path
         assert figures.is_sorted(descending=True), path
-        assert trials["best_epoch"].is_between(1, trials["epochs"]).all(), path
+        # one that diverged has none
+        assert trials["best_epoch"].is_between(trials["epochs"].clip(0, 1), trials["epochs"]).all()
 
 
 def test_no_recipe_was_tried_twice(searches):

@@ -228,6 +228,13 @@ def test_a_last_step_that_broke_the_weights_is_told_of_and_not_kept(
     assert Progress(tmp_path).load() is None
 
 
+@pytest.mark.parametrize("recommender", ["caser", "sasrec", "dreamrec"])
+def test_weights_too_large_to_score_with_are_told_of(recommender: str) -> None:
+    settings = training_settings(recommender, learning_rate=1e25, batch_size=4096)
+    with pytest.raises(UserError, match=r"no number at step 1 \(epoch 1\).* it is 1e\+25"):
+        run(CHAIN, settings)
+
+
 def test_steps_too_large_are_told_of() -> None:
     with pytest.raises(UserError, match=r"the loss is nan at step .* it is 1e\+25"):
         run(CHAIN, training_settings("sasrec", learning_rate=1e25))

@@ -75,6 +75,19 @@ def fit(
     return Fitted(model, _noted(settings, facts, reports), rows)
 
 
+def without_epochs(settings: RecommenderTraining, examples: Path) -> dict[str, Any]:
+    """Note of a training that diverged; its figures are the lowest there are."""
+    facts = tables.metadata(examples)
+    return {
+        "settings": json.loads(settings.as_json()),
+        "n_items": facts["n_items"],
+        "history": facts["history"],
+        "best_epoch": 0,
+        "epochs": 0,
+        "validation": {"ndcg@10": 0.0, "hr@10": 0.0, "hr@20": 0.0},
+    }
+
+
 def _noted(
     settings: RecommenderTraining, facts: Mapping[str, Any], reports: Sequence[Report]
 ) -> dict[str, Any]:

@@ -27,6 +27,10 @@ _NUMBERS_ON_A_CPU = 2**19
 _NUMBERS_ON_A_GPU = 2**23
 
 
+class BrokenScores(UserError):
+    """A target's score that is no finite number."""
+
+
 class Scorer(Protocol):
     """Whatever scores a catalogue after a history: a recommender or a baseline."""
 
@@ -91,8 +95,8 @@ def ranks(
     """Rank every target (N,) among the items its user has not seen before it, 1 the best.
 
     Seen are *all* earlier events of the user, not only the history; the target stays a candidate
-    even if it was seen. An item that ties with the target stands before it. Raises UserError when
-    a target's score is not a finite number.
+    even if it was seen. An item that ties with the target stands before it. Raises BrokenScores
+    when a target's score is not a finite number.
     """
     found = np.empty(len(examples), np.int32)
     numbers = np.maximum(examples.positions, scorer.n_items + 1)
@@ -104,7 +108,7 @@ def ranks(
         targets = torch.from_numpy(part.targets.astype(np.int64)).to(device)
         wanted = scores[rows, targets]
         if not bool(torch.isfinite(wanted).all()):
-            raise UserError(
+            raise BrokenScores(
                 "a target's score is not a finite number: the recommender's weights are broken; "
                 "delete its folder and train it again"
             )

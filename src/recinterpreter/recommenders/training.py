@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 from recinterpreter import training_state
 from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
+from recinterpreter.recommenders.ranking import BrokenScores
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.recommenders.windows import Windows, training_rows
 from recinterpreter.settings import RecommenderName, RecommenderTraining
@@ -64,8 +65,8 @@ def train(
     validated, and kept, is a running average of the weights (`averaging`; Polyak and Juditsky,
     1992): single epochs differ by chance more than good recipes do. Going on from kept progress,
     the reports of its epochs come first, so that a caller sees all of them. When the generator is
-    exhausted the model holds the weights of the best epoch, in eval mode. Raises UserError when
-    the loss or a weight is no longer a number.
+    exhausted the model holds the weights of the best epoch, in eval mode. Raises Diverged when the
+    loss, a weight or a score is no longer a number.
     """
     torch.set_flush_denormal(True)  # late in a training they slow a CPU several times
     recipe, choice = settings.recipe, CHOICE[settings.recommender]
@@ -97,7 +98,10 @@ def train(
         # the last step's loss was that of the weights before it
         if not all(bool(p.isfinite().all()) for p in model.parameters()):
             raise _diverged("a weight is no number", step, epoch, settings)
-        metrics = dict(validate(averaged.eval()))
+        try:
+            metrics = dict(validate(averaged.eval()))
+        except BrokenScores as error:  # weights too large for what is computed with them
+            raise _diverged("a score is no number", step, epoch, settings) from error
         if not best_epoch or metrics[choice] > reports[best_epoch - 1].metrics[choice]:
             best_epoch, best = epoch + 1, _copy(averaged)
         seconds = time.monotonic() - started
@@ -111,8 +115,12 @@ def train(
     model.eval()
 
 
-def _diverged(what: str, step: int, epoch: int, settings: RecommenderTraining) -> UserError:
-    return UserError(
+class Diverged(UserError):
+    """A training whose loss, weights or scores are no longer numbers."""
+
+
+def _diverged(what: str, step: int, epoch: int, settings: RecommenderTraining) -> Diverged:
+    return Diverged(
         f"{what} at step {step} (epoch {epoch + 1}); wanted a number: "
         f"lower recommenders.{settings.recommender}.learning_rate, it is "
         f"{settings.recipe.learning_rate:g}"

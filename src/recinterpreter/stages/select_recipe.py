@@ -8,6 +8,7 @@ from pathlib import Path
 from recinterpreter import tables
 from recinterpreter.checkpoint import read_json, write_json
 from recinterpreter.command import InputPaths, OutputPath, command
+from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import trained_settings
 from recinterpreter.recommenders.selection import Trial, ranked, rows, varied
 from recinterpreter.recommenders.training import CHOICE
@@ -24,14 +25,25 @@ def select_recipe(
     """
     sorted_trials = ranked([_read(*paths) for paths in zip(trials, steps, strict=True)])
     best = sorted_trials[0]
+    if not best.epochs:
+        raise UserError(
+            f"all {len(trials)} trials diverged; lower the learning rates of "
+            f"recommenders.search.{best.settings.recommender}"
+        )
     recommender, keys = best.settings.recommender, varied(sorted_trials)
+    chosen = best.settings.recipe.model_dump(mode="json")
     tables.write_rows(
         table,
         rows(sorted_trials),
         tables.trials_schema({key: getattr(best.settings.recipe, key) for key in keys}),
-        {"recommender": recommender, "keys": keys, "chosen_by": CHOICE[recommender]},
+        {
+            "recommender": recommender,
+            "keys": keys,
+            "chosen_by": CHOICE[recommender],
+            "recipe": chosen,
+        },
     )
-    write_json(recipe, best.settings.recipe.model_dump(mode="json"))
+    write_json(recipe, chosen)
     logger.info(
         "%s: %s of %d trials, validation %s %.4f",
         *(recommender, best.name, len(trials), CHOICE[recommender], best.figure),
@@ -47,7 +59,7 @@ def _read(trial: Path, steps: Path) -> Trial:
         best_epoch=facts["best_epoch"],
         epochs=facts["epochs"],
         validation=facts["validation"],
-        seconds=max(took),
+        seconds=max(took, default=0.0),
     )
 
 

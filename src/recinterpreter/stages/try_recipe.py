@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from recinterpreter import tables
 from recinterpreter.checkpoint import Progress, write_json
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
-from recinterpreter.recommenders.fitting import fit
+from recinterpreter.recommenders.fitting import fit, without_epochs
+from recinterpreter.recommenders.training import Diverged
 from recinterpreter.settings import RecommenderTraining
+
+logger = logging.getLogger("recinterpreter")
 
 
 def try_recipe(
@@ -21,10 +27,17 @@ def try_recipe(
     """Train a recommender as train_recommender does, and note its best epoch on validation.
 
     item_table: none, or the weights of the SASRec whose item vectors a DreamRec takes as they are.
+    A recipe that diverges is noted as one of no epochs; the search goes on without it.
     """
-    fitted = fit(settings, examples, item_table, progress)
-    tables.write_rows(steps, fitted.steps, tables.STEPS)
-    write_json(trial, fitted.facts)
+    try:
+        fitted = fit(settings, examples, item_table, progress)
+    except Diverged as error:
+        logger.warning("%s; this trial cannot be chosen", error)
+        facts, rows = without_epochs(settings, examples), list[dict[str, Any]]()
+    else:
+        facts, rows = fitted.facts, fitted.steps
+    tables.write_rows(steps, rows, tables.STEPS)
+    write_json(trial, facts)
     progress.clear()
 
 
