@@ -349,6 +349,7 @@ def searched(folder: Path) -> Settings:
     ]
     path = folder / "demo" / "recommenders" / "sasrec" / "search" / "trials.parquet"
     noted = {"recommender": "sasrec", "keys": ["embedding_size", "l2"], "chosen_by": "ndcg@10"}
+    noted["recipe"] = {"embedding_size": 64, "l2": 0.0, "layers": 3}
     tables.write_rows(path, rows, tables.trials_schema({"embedding_size": 1, "l2": 0.1}), noted)
     return Settings.model_validate_json(json.dumps(config))
 
@@ -364,6 +365,7 @@ def test_a_search_shows_its_trials_and_what_it_chose(page, tmp_path):
     assert [cell.rpartition(">")[2].strip() for cell in other][:4] == [
         *("trial", "16", "1e-05", "0.123")
     ]
+    assert "embedding size 64, l2 0, layers 3" in " ".join(found.split())
     assert "Recipes that were searched" not in page
 
 

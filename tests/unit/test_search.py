@@ -218,7 +218,7 @@ def test_names_too_long_for_a_file_are_told() -> None:
     recipe = settings().recommenders.dreamrec.model_dump()
     grid = {key: [value] for key, value in recipe.items() if key != "item_table"}
     (line,) = errors(json.dumps({"names": ["dreamrec"], "dreamrec": grid}))
-    assert "17 keys make names too long for files; search fewer at once" in line
+    assert "18 keys make names too long for files; search fewer at once" in line
 
 
 FROM_SASREC = {"item_table": "sasrec"}
@@ -336,7 +336,25 @@ def test_the_stages_choose_a_recipe_that_learns_over_one_that_does_not(searched:
     assert recipe["learning_rate"] == best["learning_rate"]
     assert recipe == gru4rec(best["learning_rate"]).recipe.model_dump(mode="json")
     noted = tables.metadata(searched / "trials.parquet")
+    assert noted.pop("recipe") == recipe
     assert noted == {"recommender": "gru4rec", "keys": ["learning_rate"], "chosen_by": "ndcg@10"}
+
+
+def test_a_trial_that_diverges_is_noted_and_not_chosen(searched: Path, tmp_path: Path) -> None:
+    made = []
+    for rate in (1e25, 0.01):
+        (tmp_path / "examples.parquet").write_bytes((searched / "examples.parquet").read_bytes())
+        settings = training_settings("sasrec", learning_rate=rate, epochs=2, batch_size=4096)
+        made.append(trained(tmp_path / f"learning_rate={rate}", settings))
+    assert read_json(made[0][0])["epochs"] == 0
+    given = {"recipe": tmp_path / "recipe.json", "table": tmp_path / "trials.parquet"}
+    trials, steps = (list(paths) for paths in zip(*made, strict=True))
+    select_recipe(trials=trials, steps=steps, **given)
+    assert read_json(tmp_path / "recipe.json")["learning_rate"] == 0.01
+    last = tables.read(tmp_path / "trials.parquet", tables.TRIALS).to_pylist()[-1]
+    assert (last["epochs"], last["validation ndcg@10"], last["chosen"]) == (0, 0.0, False)
+    with pytest.raises(UserError, match=r"all 1 trials diverged; lower .*search\.sasrec"):
+        select_recipe(trials=trials[:1], steps=steps[:1], **given)
 
 
 def test_a_trial_is_the_training_it_stands_for_and_keeps_no_weights(

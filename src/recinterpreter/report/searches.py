@@ -12,12 +12,16 @@ from recinterpreter.experiment import Settings
 
 @dataclass(frozen=True)
 class SearchView:
-    """What the template shows of one search; keys are those in which the trials differ."""
+    """What the template shows of one search.
+
+    keys are those in which the trials differ; recipe is the chosen one, whole.
+    """
 
     recommender: str
     chosen_by: str
     keys: list[str]
     trials: list[dict[str, Any]]
+    recipe: dict[str, Any]
 
 
 def read_searches(folder: Path, settings: Settings) -> list[SearchView]:
@@ -27,7 +31,7 @@ def read_searches(folder: Path, settings: Settings) -> list[SearchView]:
         path = folder / "recommenders" / name / "search" / "trials.parquet"
         noted = tables.metadata(path)
         trials = tables.read(path, tables.TRIALS).to_pylist()
-        found.append(SearchView(name, noted["chosen_by"], noted["keys"], trials))
+        found.append(SearchView(name, noted["chosen_by"], noted["keys"], trials, noted["recipe"]))
     return found
 
 
