@@ -206,6 +206,16 @@ def _steps_of_sampling(config: Config) -> Contradictions:
         )
 
 
+def _sizes_of_caser(config: Config) -> Contradictions:
+    sizes, history = config["recommenders"]["caser"]["sizes"], config["split"]["history"]
+    if sizes and max(sizes) > history:
+        yield (
+            ("recommenders", "caser", "sizes"),
+            f"a filter of {max(sizes)} items; histories have {history} (split.history), wanted at "
+            "most these",
+        )
+
+
 def _heads_of_embedded(config: Config) -> Contradictions:
     embedded = config["llm"]["embedded"]
     width, heads = embedded["hidden_size"], embedded["heads"]
@@ -261,6 +271,7 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("recommenders", "names"),
     _twice("recommenders", "baselines"),
     _twice("recommenders", "seeds"),
+    _twice("recommenders", "caser", "sizes"),
     _twice("recommenders", "search", "names"),
     _twice("adapter", "kinds"),
     _twice("adapter", "tasks"),
@@ -272,7 +283,9 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _heads_of("sasrec"),
     _heads_of("dreamrec"),
     _steps_of_sampling,
+    _sizes_of_caser,
     search.items_of_sasrec,
+    search.never_trained,
     search.contradictions,
     _heads_of_embedded,
     _llm_folder,

@@ -181,6 +181,17 @@ def _refused_recipes(config: Config, name: str) -> Contradictions:
             )
 
 
+def never_trained(config: Config) -> Contradictions:
+    """Yield what is wrong where a recommender is searched that is not among those trained."""
+    block = config["recommenders"]
+    idle = [n for n in block["search"]["names"] if n in block and n not in block["names"]]
+    if idle:
+        yield (
+            ("recommenders", "search", "names"),
+            f"{', '.join(idle)} would be searched and never trained; add to recommenders.names",
+        )
+
+
 def items_of_sasrec(config: Config) -> Contradictions:
     """Yield the widths that a DreamRec with the item vectors of a SASRec cannot have."""
     ours, theirs = (_options(config, name)["embedding_size"] for name in ("dreamrec", "sasrec"))

@@ -111,6 +111,12 @@ def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> No
         ("llm: {embedded: {heads: 3}}", "3 heads cannot share a hidden_size of 128"),
         ("recommenders: {seeds: [1, 1]}", "recommenders.seeds: names 1 twice"),
         ("answers: {controls: [mean_state, mean_state]}", "answers.controls: names mean_state twi"),
+        ("recommenders: {caser: {sizes: [2, 2]}}", "recommenders.caser.sizes: names 2 twice"),
+        ("recommenders: {caser: {sizes: [2, 50]}}", "a filter of 50 items; histories have 10"),
+        (
+            "recommenders: {names: [gru4rec], search: {names: [caser]}}",
+            "recommenders.search.names: caser would be searched and never trained",
+        ),
         ("scores: {cutoffs: [10, 5, 10]}", "scores.cutoffs: names 10 twice"),
         ("data: {events: {name: ml-100k}}", "'ml-100k' is taken: results/ml-100k belongs to"),
         ("data: {events: {name: logs}}", "'logs' is taken"),
