@@ -98,7 +98,7 @@ onstart:
 
 
 onsuccess:
-    print(closing_words(Path("results"), SETTINGS.datasets), file=sys.stderr)
+    print(closing_words(Path("results"), SETTINGS.datasets, STARTED), file=sys.stderr)
 
 
 onerror:

@@ -30,9 +30,12 @@ def test_times_are_added_up_by_stage_in_order(tmp_path: Path) -> None:
 
 def test_the_page_is_named_when_it_is_there(tmp_path: Path) -> None:
     page = tmp_path / "report" / "index.html"
-    assert str(page) not in closing_words(tmp_path, ["demo"])
+    assert str(page) not in closing_words(tmp_path, ["demo"], started=0)
     write_text(page, "<html>")
-    assert str(page) in closing_words(tmp_path, ["demo"])
+    written = page.stat().st_mtime
+    assert str(page) in closing_words(tmp_path, ["demo"], started=written)
+    # one of an earlier run is not that of this one
+    assert str(page) not in closing_words(tmp_path, ["demo"], started=written + 1)
 
 
 def test_a_failure_names_the_log_that_has_no_newer_record(tmp_path: Path) -> None:
@@ -44,6 +47,6 @@ def test_a_failure_names_the_log_that_has_no_newer_record(tmp_path: Path) -> Non
     words = failure_words(tmp_path, started=again.stat().st_mtime)
     assert f"{again}\n  [train] error: got x, wanted y" in words
     assert "good.log" not in words
-    assert "the same command again goes on" in words
+    assert "the same command again then goes on" in words
     # what failed in an earlier run is not told again
     assert str(again) not in failure_words(tmp_path, started=again.stat().st_mtime + 1)

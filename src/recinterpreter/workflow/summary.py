@@ -39,11 +39,14 @@ def records(results: Path, datasets: Iterable[str]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: str(record["finished"]))
 
 
-def closing_words(results: Path, datasets: Iterable[str]) -> str:
-    """Return the last lines of a run that went well."""
+def closing_words(results: Path, datasets: Iterable[str], started: float) -> str:
+    """Return the last lines of a run that went well; the page, if it was written since `started`.
+
+    started: seconds since 1970.
+    """
     page = results / "report" / "index.html"
     lines = [stage_times(results, datasets)]
-    if page.is_file():
+    if page.is_file() and page.stat().st_mtime >= started:
         lines.append(f"\nReport: {page}  (open it in a browser; it needs no network)")
     return "\n".join(lines)
 
@@ -60,7 +63,10 @@ def failure_words(results: Path, started: float) -> str:
             said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             lines += [f"\nfailed or stopped, see {log}", f"  {said[-1] if said else '(empty)'}"]
     return "\n".join(
-        [*lines, "\nWhat was finished stays; the same command again goes on from there."]
+        [
+            *lines,
+            "\nMend what was told of; the same command again then goes on from what is finished.",
+        ]
     )
 
 
