@@ -91,7 +91,7 @@ def test_a_recommender_is_trained_with_the_recipe_that_was_chosen(once):
     assert kept == {"trial.json", "steps.parquet", "trials.parquet", "recipe.json"}
     assert once.stale("search", "recommenders", *searching()) == {}
     made = [str(path) for path in (once.folder / CELL).rglob("*") if path.is_file()]
-    test = once.folder / "tests" / "artefacts" / "test_search.py"
+    test = once.folder / "tests" / "artefacts" / "test_trials.py"
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-o", "addopts=", test, "--artefacts", *made],
         capture_output=True,
