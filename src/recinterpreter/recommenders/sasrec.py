@@ -16,17 +16,25 @@ class SASRec(SequentialRecommender):
     """Learned positions, pre-norm self-attention blocks, a norm before and after, tied item table.
 
     Without the first norm the items, drawn with a deviation of 0.02, would be lost beside what
-    the blocks add to them.
+    the blocks add to them. `plain` leaves it out, and the dropout of attention, and keeps the
+    feed-forward nets as narrow as the states.
     """
 
     def __init__(
-        self, n_items: int, positions: int, width: int, layers: int, heads: int, dropout: float
+        self,
+        n_items: int,
+        positions: int,
+        width: int,
+        layers: int,
+        heads: int,
+        dropout: float,
+        plain: bool = False,
     ) -> None:
         super().__init__(n_items, positions, width)
         self.position_table = nn.Embedding(positions, width)
-        self.input_norm = nn.LayerNorm(width)
+        self.input_norm = nn.Identity() if plain else nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(Block(width, heads, dropout, plain) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         initialise(self)
 
@@ -47,15 +55,16 @@ class SASRec(SequentialRecommender):
 class Block(nn.Module):
     """Self-attention and a pointwise feed-forward net, each on its normed input, each residual."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, plain: bool) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, inner = heads, width if plain else 4 * width
+        self.attention_dropout = 0.0 if plain else dropout
         self.attention_norm = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.attention_out = nn.Linear(width, width)
         self.feed_norm = nn.LayerNorm(width)
-        self.feed_in = nn.Linear(width, 4 * width)
-        self.feed_out = nn.Linear(4 * width, width)
+        self.feed_in = nn.Linear(width, inner)
+        self.feed_out = nn.Linear(inner, width)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, visible: Tensor) -> Tensor:
@@ -72,7 +81,7 @@ class Block(nn.Module):
             part.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
             for part in self.query_key_value(x).chunk(3, dim=-1)
         )
-        dropped = self.dropout.p if self.training else 0.0
+        dropped = self.attention_dropout if self.training else 0.0
         mixed = functional.scaled_dot_product_attention(
             query, key, value, visible[:, None], dropout_p=dropped
         )
