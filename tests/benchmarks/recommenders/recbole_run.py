@@ -6,7 +6,7 @@ history, and the names of what is written: scores (.npz) and report (.json).
 
 from __future__ import annotations
 
-import functools
+import copy
 import json
 import sys
 import time
@@ -14,14 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
-# RecBole's checkpoints hold its configuration, which PyTorch no longer unpickles unasked.
-torch.load = functools.partial(torch.load, weights_only=False)
-
-from recbole.config import Config  # noqa: E402
-from recbole.data import create_dataset, data_preparation  # noqa: E402
-from recbole.trainer import Trainer  # noqa: E402
-from recbole.utils import get_model, init_seed  # noqa: E402
+from recbole.config import Config
+from recbole.data import create_dataset, data_preparation
+from recbole.trainer import Trainer
+from recbole.utils import get_model, init_seed
 
 DATASET = "ours"
 
@@ -52,12 +48,19 @@ def configuration(job: dict, folder: Path) -> Config:
 
 
 class Timed(Trainer):
-    """RecBole's trainer that notes how long each epoch trained, apart from its validation."""
+    """RecBole's trainer that notes how long each epoch trained, apart from its validation.
+
+    The weights of the best epoch stay in memory: RecBole would write them into a pickle.
+    """
 
     def __init__(self, config: Config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
         self.seconds: list[float] = []
         self.cpu_seconds: list[float] = []
+        self.best: dict[str, torch.Tensor] = {}
+
+    def _save_checkpoint(self, *_: object, **__: object) -> None:
+        self.best = copy.deepcopy(self.model.state_dict())
 
     def _train_epoch(self, *arguments: object, **named: object) -> object:
         started, used = time.perf_counter(), time.process_time()
@@ -108,7 +111,7 @@ def main(job: dict, folder: Path) -> None:
     started = time.perf_counter()
     best, _ = trainer.fit(loaders[0], loaders[1], verbose=False, callback_fn=after_validation)
     total = time.perf_counter() - started
-    model.load_state_dict(torch.load(trainer.saved_model_file)["state_dict"])
+    model.load_state_dict(trainer.best)
     found = {
         f"{split}_{name}": values
         for split, loader in (("validation", loaders[1]), ("test", loaders[2]))
