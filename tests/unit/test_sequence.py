@@ -1,72 +1,28 @@
 """The laws of the contract, for every recommender."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sequence_examples import RECOMMENDERS, training_settings, windows_of
-from torch import Tensor
-
-from recinterpreter.checkpoint import write_json, write_tensors
-from recinterpreter.errors import UserError
-from recinterpreter.recommenders.models import build, load
-from recinterpreter.recommenders.sequence import SequenceBatch, SequentialRecommender
-
-N_ITEMS, POSITIONS = 30, 6
-CPU = torch.device("cpu")
-every_recommender = pytest.mark.parametrize("recommender", RECOMMENDERS)
-# those whose score is a product with the item table, and whose loss is a softmax over it
-SOFTMAX = [name for name in RECOMMENDERS if name != "dreamrec"]
-every_softmax = pytest.mark.parametrize("recommender", SOFTMAX)
-
-
-def make(recommender: str, positions: int = POSITIONS, **changes: object) -> SequentialRecommender:
-    model = build(training_settings(recommender, **changes), N_ITEMS, positions, CPU)
-    # positions and biases start near zero: make every part matter
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape)
-        model.item_table.weight[0] = 0
-    return model.eval()
-
-
-def batch_of(
-    histories: Sequence[Sequence[int]],
-    positions: int = POSITIONS,
-    ids: Sequence[int] | None = None,
-) -> SequenceBatch:
-    """A target after every item; examples numbered from 0, if they are not told their ids."""
-    items = torch.zeros(len(histories), positions, dtype=torch.long)
-    for row, history in enumerate(histories):
-        items[row, : len(history)] = torch.tensor(history)
-    lengths = torch.tensor([len(h) for h in histories])
-    targets = torch.zeros_like(items)
-    targets[:, :-1] = items[:, 1:]
-    targets[torch.arange(len(histories)), lengths - 1] = 1
-    numbers = torch.tensor(ids if ids is not None else range(len(histories)))
-    return SequenceBatch(items, lengths, targets, numbers)
-
-
-def states(model: SequentialRecommender, batch: SequenceBatch) -> Tensor:
-    with torch.no_grad():
-        return model.states(batch.item_ids, batch.lengths)
-
-
-def scores(model: SequentialRecommender, batch: SequenceBatch) -> Tensor:
-    with torch.no_grad():
-        return model.scores(batch)
-
-
-histories = st.lists(
-    st.lists(st.integers(1, N_ITEMS), min_size=1, max_size=POSITIONS), min_size=1, max_size=5
+from recommender_models import (
+    CPU,
+    N_ITEMS,
+    POSITIONS,
+    batch_of,
+    every_recommender,
+    every_softmax,
+    few,
+    histories,
+    make,
+    scores,
+    states,
 )
-few = hypothesis_settings(max_examples=12, deadline=None)
+from sequence_examples import training_settings, windows_of
 
+from recinterpreter.recommenders.models import build
+from recinterpreter.recommenders.sequence import SequentialRecommender
 
 # --- states -------------------------------------------------------------------------------------
 
@@ -309,100 +265,3 @@ def test_equal_seeds_build_equal_weights_and_others_not(recommender: str) -> Non
     assert not torch.equal(one["item_table.weight"], other["item_table.weight"])
     assert one["item_table.weight"][1:].std() == pytest.approx(0.02, rel=0.2)
     assert not one["item_table.weight"][0].any()
-
-
-def save(folder: Path, recommender: str, model: SequentialRecommender) -> tuple[Path, Path]:
-    settings = training_settings(recommender).model_dump(mode="json")
-    facts = {"settings": settings, "n_items": N_ITEMS, "history": POSITIONS}
-    write_json(folder / "config.json", facts)
-    write_tensors(folder / "model.safetensors", model.state_dict())
-    return folder / "config.json", folder / "model.safetensors"
-
-
-@every_recommender
-def test_a_saved_model_scores_the_same(recommender: str, tmp_path: Path) -> None:
-    model = make(recommender)
-    batch = batch_of([[1, 2, 3], [5]])
-    loaded = load(*save(tmp_path, recommender, model), CPU)
-    assert not loaded.training
-    assert torch.equal(scores(loaded, batch), scores(model, batch))
-    assert torch.equal(states(loaded, batch), states(model, batch))
-
-
-# --- bad input ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("recommender", RECOMMENDERS)
-@pytest.mark.parametrize("other", RECOMMENDERS)
-def test_weights_of_another_model_are_refused(recommender: str, other: str, tmp_path: Path) -> None:
-    config, weights = save(tmp_path, recommender, make(recommender))
-    write_tensors(weights, make(other).state_dict())
-    if other == recommender:
-        load(config, weights, CPU)
-        return
-    with pytest.raises(UserError, match=r"model.safetensors does not hold .*(missing|unknown): "):
-        load(config, weights, CPU)
-
-
-@every_recommender
-def test_weights_of_another_shape_are_refused(recommender: str, tmp_path: Path) -> None:
-    config, weights = save(tmp_path, recommender, make(recommender))
-    write_tensors(weights, make(recommender, embedding_size=8).state_dict())
-    with pytest.raises(UserError, match=r"item_table.weight \(31, 8\) instead of \(31, 16\)"):
-        load(config, weights, CPU)
-    more = build(training_settings(recommender), N_ITEMS + 1, POSITIONS, CPU)
-    write_tensors(weights, more.state_dict())
-    with pytest.raises(UserError, match=r"item_table.weight \(32, 16\) instead of \(31, 16\)"):
-        load(config, weights, CPU)
-
-
-@pytest.mark.parametrize("recommender", ["caser", "sasrec", "dreamrec"])
-def test_weights_of_another_history_are_refused(recommender: str, tmp_path: Path) -> None:
-    config, weights = save(tmp_path, recommender, make(recommender))
-    write_tensors(weights, make(recommender, positions=9).state_dict())
-    with pytest.raises(UserError, match=r"of shape: (vertical|position_table.weight) \(9"):
-        load(config, weights, CPU)
-
-
-def test_a_config_that_lacks_a_fact_is_refused(tmp_path: Path) -> None:
-    config, weights = save(tmp_path, "sasrec", make("sasrec"))
-    write_json(config, {"n_items": N_ITEMS, "settings": {}})
-    with pytest.raises(UserError, match="history is None"):
-        load(config, weights, CPU)
-    write_json(config, {"n_items": N_ITEMS, "history": 6, "settings": {"recommender": "sasrec"}})
-    with pytest.raises(UserError, match="cannot be used"):
-        load(config, weights, CPU)
-
-
-@every_recommender
-def test_a_history_longer_than_the_model_is_refused(recommender: str) -> None:
-    model, batch = make(recommender), batch_of([[1, 2, 3]], positions=POSITIONS + 1)
-    for call in (lambda: states(model, batch), lambda: model.scores(batch)):
-        with pytest.raises(UserError, match=r"histories of 7 items; this model reads 6: shorten"):
-            call()
-
-
-@every_recommender
-@pytest.mark.parametrize("unknown", [N_ITEMS + 1, -1, 2**40])
-def test_an_unknown_item_is_refused(recommender: str, unknown: int) -> None:
-    model, batch = make(recommender), batch_of([[1, 2], [3, unknown]])
-    for call in (lambda: states(model, batch), lambda: model.scores(batch)):
-        with pytest.raises(UserError, match=rf"ids from .*{unknown}.*; this model knows 1 to 30"):
-            call()
-
-
-@every_recommender
-def test_a_history_of_padding_alone_is_refused(recommender: str) -> None:
-    model, batch = make(recommender), batch_of([[1, 2], [3]])
-    empty = replace(batch, lengths=torch.tensor([2, 0]))
-    for call in (model.scores, model.loss):
-        with pytest.raises(UserError, match="padding only; wanted at least one item in each"):
-            call(empty)
-
-
-def test_a_batch_of_unequal_shapes_is_refused() -> None:
-    items = torch.zeros(2, 3, dtype=torch.long)
-    with pytest.raises(ValueError, match="wanted both"):
-        SequenceBatch(items, torch.ones(2), torch.zeros(2, 4), torch.ones(2))
-    with pytest.raises(ValueError, match=r"wanted both \(2,\)"):
-        SequenceBatch(items, torch.ones(3), items, torch.ones(2))

@@ -1,0 +1,174 @@
+"""Tables of a synthetic experiment, as the scoring stages make them: for the tests of the page."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from recinterpreter import tables
+from recinterpreter.checkpoint import write_json
+from recinterpreter.experiment import Settings
+from recinterpreter.stages.compute_scores import compute_scores
+from recinterpreter.stages.give_verdicts import give_verdicts
+
+ROOT = Path(__file__).parents[2]
+EVIL = "<script>alert('x')</script> & \"Sons\""
+N_ITEMS, N_USERS, HISTORY = 60, 120, 10
+FORMS = {
+    "recovery": ("This user has watched ", " in the previous."),
+    "residual": ("This user watched movie ", " in List2 but not in List1."),
+}
+# share of titles that an answer gets right, by source of the states
+SKILL = {"recorded": 0.8, "another_user": 0.02, "mean_state": 0.04, "prompt_only": 0.0}
+
+
+def settings(
+    seeds: tuple[int, ...] = (0,),
+    unit: str = "sequence",
+    names: tuple[str, ...] = ("sasrec", "gru4rec"),
+) -> Settings:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config["scores"]["resamples"] = 200
+    config["report"]["cases"] = 3
+    config["recommenders"] |= {"names": list(names), "seeds": list(seeds)}
+    config["split"]["unit"] = unit
+    return Settings.model_validate_json(json.dumps(config))
+
+
+def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None:
+    """Write all tables that the page reads, the answers made by chance with known skill."""
+    rng = np.random.default_rng(0)
+    folder = results / dataset
+    titles = {i: f"The {chr(64 + i // 3)} of Film {i}" for i in range(1, N_ITEMS + 1)}
+    titles[1] = EVIL
+    rows = [
+        {"item_id": i, "source_id": f"f{i}", "raw_title": t, "title": t} for i, t in titles.items()
+    ]
+    tables.write_rows(folder / "items.parquet", rows, tables.ITEMS)
+    examples = _examples(rng)
+    tables.write_rows(folder / "examples.parquet", examples, tables.EXAMPLES, {"history": HISTORY})
+    _describe(folder, wanted, titles)
+    tested = [e for e in examples if e["split"] == "test"]
+    rankings = _rankings(folder, wanted, examples, rng)
+    answers = _answers(folder / "work", wanted, tested, titles, rng)
+    llm = folder / wanted.llm.slug
+    give_verdicts(
+        items=folder / "items.parquet",
+        examples=folder / "examples.parquet",
+        answers=answers,
+        verdicts=llm / "verdicts.parquet",
+    )
+    compute_scores(
+        settings=wanted.scores,
+        items=folder / "items.parquet",
+        examples=folder / "examples.parquet",
+        verdicts=llm / "verdicts.parquet",
+        rankings=rankings,
+        oracles=_oracles(folder, wanted, tested),
+        scores=llm / "scores.parquet",
+    )
+
+
+def _examples(rng: np.random.Generator) -> list[dict]:
+    examples = []
+    for user in range(1, N_USERS + 1):
+        events = rng.permutation(N_ITEMS)[:14] + 1
+        if user == N_USERS // 2 + 1:
+            events[-2] = 1
+        split = "test" if user > N_USERS // 2 else "validation" if user > 50 else "train"
+        for position in range(1, 14):
+            history = events[max(0, position - HISTORY) : position].tolist()
+            examples.append(
+                {"example_id": len(examples) + 1, "user_id": user, "position": position}
+                | {"history": history, "target": int(events[position]), "time": 0, "split": split}
+            )
+    return examples
+
+
+def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
+    checks = [
+        ("users", N_USERS, "users", "with at least one interaction"),
+        ("training_later_than_test", 0.123, "share", "training interactions later than a test"),
+        ("last_test_history_mean", 9.87, "items", "mean history"),
+    ]
+    rows = [dict(zip(tables.AUDIT.names, check, strict=True)) for check in checks]
+    tables.write_rows(folder / "audit.parquet", rows, tables.AUDIT)
+    llm = folder / wanted.llm.slug
+    facts = {"architecture": "LlamaForCausalLM", "parameters": 654321, "hidden_size": 7}
+    facts |= {"layers": 2, "vocabulary": 1024, "commit": None, "titles": N_ITEMS, "unspelled": 1}
+    write_json(llm / "llm.json", facts)
+    spelled = [
+        {"item_id": i, "title": t, "spelled": "?" if i == 1 else t, "n_tokens": 5, "spells": i != 1}
+        for i, t in titles.items()
+    ]
+    tables.write_rows(llm / "titles.parquet", spelled, tables.TITLES)
+    for name in wanted.recommenders.names:
+        for task, seed in product(FORMS, wanted.recommenders.seeds):
+            adapter = llm / "adapters" / name / task / "conv_linear" / f"seed{seed}"
+            write_json(adapter / "config.json", {"shape": [HISTORY, 128], "hidden_size": 7})
+        record = {"stage": "train_recommender", "settings": {}, "code": "", "seconds": 71.5}
+        record |= {"finished": "2025-01-01T00:00:00+00:00", "machine": "Linux, 2 cores"}
+        record |= {"versions": {"python": "3.11.2", "torch": "2.6.0"}}
+        write_json(folder.parent / "logs" / folder.name / "train" / f"{name}.json", record)
+
+
+def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list[Path]:
+    paths = []
+    chosen = [e for e in examples if e["split"] != "train"]
+    block = wanted.recommenders
+    models = [(name, seed, 8) for name, seed in product(block.names, block.seeds)]
+    models += [(name, None, 20) for name in block.baselines]
+    for name, seed, mean_rank in models:
+        paths.append(folder / "recommenders" / name / f"seed{seed}" / "ranking.parquet")
+        ranks = np.minimum(rng.geometric(1 / mean_rank, len(chosen)), N_ITEMS)
+        rows = [
+            {k: e[k] for k in ("example_id", "user_id", "split")}
+            | {"last": e["position"] == 13, "rank": int(r)}
+            for e, r in zip(chosen, ranks, strict=True)
+        ]
+        about = {"recommender": name, "seed": seed}
+        tables.write_rows(paths[-1], rows, tables.RANKING, about)
+    return paths
+
+
+def _oracles(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """Oracle items of DreamRec: those of every second user are near to what he has met."""
+    paths = []
+    for seed in wanted.recommenders.seeds if "dreamrec" in wanted.recommenders.names else ():
+        rows = [
+            {"example_id": e["example_id"], "user_id": e["user_id"], "last": e["position"] == 13}
+            | {"item_id": 1, "cosine": 0.625, "seen": e["user_id"] % 2 == 0, "rank": 1 + 30 * seed}
+            for e in tested
+        ]
+        paths.append(folder / "recommenders" / "dreamrec" / f"seed{seed}" / "oracle.parquet")
+        about = {"recommender": "dreamrec", "seed": seed}
+        tables.write_rows(paths[-1], rows, tables.ORACLE_ITEMS, about)
+    return paths
+
+
+def _answers(folder: Path, wanted: Settings, tested: list[dict], titles, rng) -> list[Path]:
+    paths = []
+    block = wanted.recommenders
+    for name, task, seed, source in product(block.names, FORMS, block.seeds, wanted.sources):
+        prefix, suffix = FORMS[task]
+        skill = SKILL[source] * (0.8 if name == "gru4rec" else 1)
+        rows = []
+        for example in tested:
+            asked = example["history"][-1:] if task == "residual" else example["history"]
+            said = [
+                titles[i if rng.random() < skill else int(rng.integers(1, N_ITEMS))] for i in asked
+            ]
+            said[-1] = said[-1] if rng.random() > 0.1 else "Film of the No <b>Sort</b>"
+            text = f"{prefix}{', '.join(said)}{suffix}"
+            rows.append(
+                {"example_id": example["example_id"], "template": f"{task}-0"}
+                | {"text": text, "n_new_tokens": 9, "finished": True}
+            )
+        paths.append(folder / f"{name}.{seed}.{task}.{source}.parquet")
+        about = {"recommender": name, "seed": seed, "task": task, "source": source}
+        about |= {"adapter": "conv_linear"}
+        about |= {"answer_prefix": prefix, "answer_suffix": suffix}
+        tables.write_rows(paths[-1], rows, tables.ANSWERS, about)
+    return paths
