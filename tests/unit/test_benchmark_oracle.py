@@ -7,7 +7,6 @@ import pytest
 import torch
 from sequence_examples import interactions_of, training_settings, walks
 
-from recinterpreter.errors import UserError
 from recinterpreter.recommenders.diffusion import sample
 from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.models import build
@@ -54,13 +53,13 @@ def test_the_released_way_samples_what_ours_does_in_all_steps(model: DreamRec) -
 
 
 def test_the_way_as_released_trains_and_ranks() -> None:
+    from _movielens import BY_SEQUENCE, HISTORY, split
     from oracle.authors import AsReleased
-    from oracle.data import split
 
     follow = np.roll(np.arange(N_ITEMS + 1), -1)
     follow[-1] = 1
-    data = split(interactions_of(walks(follow, 20, 12, seed=0)), N_ITEMS)
-    model = AsReleased(N_ITEMS, data.history, seed=0)
+    data = split(interactions_of(walks(follow, 20, 12, seed=0)), N_ITEMS, BY_SEQUENCE)
+    model = AsReleased(N_ITEMS, HISTORY, seed=0)
     model.left = model.left[:21]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("oracle.authors.STEPS", 20)
@@ -73,12 +72,12 @@ def test_the_way_as_released_trains_and_ranks() -> None:
 
 
 def test_what_is_timed_is_named(model: DreamRec) -> None:
-    from oracle.data import split
+    from _movielens import BY_SEQUENCE, split
     from oracle.speed import compare
 
     follow = np.roll(np.arange(N_ITEMS + 1), -1)
     follow[-1] = 1
-    data = split(interactions_of(walks(follow, 20, 12, seed=0)), N_ITEMS)
+    data = split(interactions_of(walks(follow, 20, 12, seed=0)), N_ITEMS, BY_SEQUENCE)
     found = {name: value for name, value, _ in compare(model, data.windows["test"], 2)}
     assert found["speedup"] > 0
     shares = [value for name, value in found.items() if name.startswith("share of")]
@@ -92,10 +91,3 @@ def test_fewer_epochs_are_the_presets_with_that_alone_changed() -> None:
         whole, short = recipe(name, None), recipe(name, 1)
         assert short.recipe.epochs == 1
         assert short.recipe.model_copy(update={"epochs": whole.recipe.epochs}) == whole.recipe
-
-
-def test_absent_data_says_what_to_do(tmp_path: Path) -> None:
-    from oracle.data import read
-
-    with pytest.raises(UserError, match=r"no such folder; wanted MovieLens-100K .*NAME=oracle"):
-        read(tmp_path / "nowhere")

@@ -30,10 +30,10 @@ def rows_of(folder: Path, split: str) -> list[tuple[int, list[int], int]]:
 
 
 def test_recbole_gets_our_histories_and_targets(tmp_path: Path) -> None:
-    from recommenders.data import HISTORY, split
+    from _movielens import HISTORY, LEAVE_ONE_OUT, split
     from recommenders.export import export
 
-    data = split(interactions_of(SEQUENCES), N_ITEMS)
+    data = split(interactions_of(SEQUENCES), N_ITEMS, LEAVE_ONE_OUT)
     export(data.examples, N_ITEMS, tmp_path)
     expected = {"train": [], "validation": [], "test": []}
     for user, items in enumerate(SEQUENCES, 1):
@@ -49,12 +49,12 @@ def test_recbole_gets_our_histories_and_targets(tmp_path: Path) -> None:
 
 
 def test_no_row_of_training_holds_a_later_event(tmp_path: Path) -> None:
-    from recommenders.data import split
+    from _movielens import LEAVE_ONE_OUT, split
     from recommenders.export import export
 
     # every item once: where an item stands says when it was met
     sequences = [list(range(1, 13)), list(range(12, 0, -1)), [5, 6, 7, 8]]
-    export(split(interactions_of(sequences), N_ITEMS).examples, N_ITEMS, tmp_path)
+    export(split(interactions_of(sequences), N_ITEMS, LEAVE_ONE_OUT).examples, N_ITEMS, tmp_path)
     for user, items in enumerate(sequences, 1):
         for kept, part in ((len(items) - 2, "train"), (len(items) - 1, "validation")):
             seen = {
@@ -67,38 +67,39 @@ def test_no_row_of_training_holds_a_later_event(tmp_path: Path) -> None:
 
 
 def test_the_whole_catalogue_is_exported(tmp_path: Path) -> None:
-    from recommenders.data import split
+    from _movielens import LEAVE_ONE_OUT, split
     from recommenders.export import export
 
-    export(split(interactions_of(SEQUENCES), N_ITEMS).examples, N_ITEMS, tmp_path)
+    export(split(interactions_of(SEQUENCES), N_ITEMS, LEAVE_ONE_OUT).examples, N_ITEMS, tmp_path)
     head, *items = (tmp_path / "ours" / "ours.item").read_text().splitlines()
     assert head == "item_id:token"
     assert items == [str(item) for item in range(1, N_ITEMS + 1)]
 
 
 def test_scores_of_recbole_are_found_by_example() -> None:
-    from recommenders.data import split
+    from _movielens import LEAVE_ONE_OUT, split
     from recommenders.peer import Scores
+    from recommenders.run import quality_of
 
-    data = split(interactions_of(SEQUENCES), N_ITEMS)
+    data = split(interactions_of(SEQUENCES), N_ITEMS, LEAVE_ONE_OUT)
     test = data.windows["test"]
     scores = np.zeros((len(test), N_ITEMS + 1), np.float32)
     scores[np.arange(len(test)), test.targets] = 1
-    assert data.quality(Scores(scores, test.example_ids), "test").hr10 == 1
-    assert data.quality(Scores(scores, test.example_ids), "test").ndcg10 == 1
+    assert quality_of(data, Scores(scores, test.example_ids), "test").hr10 == 1
+    assert quality_of(data, Scores(scores, test.example_ids), "test").ndcg10 == 1
     # ties stand before the target: where all scores are equal it comes last
     same = Scores(np.zeros_like(scores), test.example_ids)
-    assert data.quality(same, "test").ndcg10 < 1
+    assert quality_of(data, same, "test").ndcg10 < 1
     shuffled = np.array([2, 0, 1])
     found = Scores(scores[shuffled], test.example_ids[shuffled])
-    assert data.quality(found, "test").hr10 == 1
+    assert quality_of(data, found, "test").hr10 == 1
 
 
 def test_absent_data_says_what_to_do(tmp_path: Path) -> None:
-    from recommenders.data import read
+    from _movielens import LEAVE_ONE_OUT, read
 
     with pytest.raises(UserError, match=r"no such folder; wanted MovieLens-100K .*MOVIELENS="):
-        read(tmp_path / "nowhere")
+        read(tmp_path / "nowhere", LEAVE_ONE_OUT)
 
 
 def test_every_benchmark_is_listed_with_its_purpose() -> None:

@@ -21,15 +21,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from _movielens import BY_SEQUENCE, HISTORY, MOVIELENS, Data, read
 
 from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.scoring.statistics import UserBootstrap
 
 from . import authors, ours, speed
-from .data import ROOT, Data, read
 
-MOVIELENS = ROOT.parent / "shared" / "data" / "movielens" / "ml-100k"
 CUTOFF = 20
 
 Figure = tuple[str, float, str]
@@ -38,7 +37,7 @@ Figure = tuple[str, float, str]
 def main() -> Iterator[Figure]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    data = read(Path(os.environ.get("MOVIELENS") or MOVIELENS))
+    data = read(Path(os.environ.get("MOVIELENS") or MOVIELENS), BY_SEQUENCE)
     epochs = int(os.environ["EPOCHS"]) if os.environ.get("EPOCHS") else None
     repeats = int(os.environ.get("REPEATS") or 5)
     sasrec_recipe, dreamrec_recipe = (ours.recipe(name, epochs) for name in ours.NAMES)
@@ -56,7 +55,7 @@ def main() -> Iterator[Figure]:
 
 def _released(data: Data, epochs: int | None) -> Iterator[Figure]:
     """Train the released way; how good it is, and what its loss does to the items."""
-    model = authors.AsReleased(data.n_items, data.history, seed=0)
+    model = authors.AsReleased(data.n_items, HISTORY, seed=0)
     spread = model.spread()
     loss = model.train_on(data.windows["train"], min(epochs or authors.EPOCHS, authors.EPOCHS))
     yield "as released, epochs", min(epochs or authors.EPOCHS, authors.EPOCHS), ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from _movielens import ROOT, Data
 from snakemake.utils import update_config
 
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
@@ -16,8 +17,6 @@ from recinterpreter.recommenders.models import load
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.settings import RecommenderTraining
 from recinterpreter.workflow.digest import code_digest
-
-from .data import ROOT, Data
 
 FILES = (ROOT / "config.yaml", ROOT / "workflow" / "presets" / "ml-100k.yaml")
 NAMES = ("sasrec", "dreamrec")

@@ -25,22 +25,21 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 
 import torch
+from _movielens import LEAVE_ONE_OUT, MOVIELENS, Data, read
 
 from recinterpreter.recommenders.baselines import BASELINES
 
 from . import ours, peer
-from .data import ROOT, Data, read
-from .run import Run
+from .run import Run, quality_of
 
 MODELS = {"gru4rec": "GRU4Rec", "caser": "Caser", "sasrec": "SASRec"}
-MOVIELENS = ROOT.parent / "shared" / "data" / "movielens" / "ml-100k"
 
 Figure = tuple[str, float, str]
 
 
 def main() -> Iterator[Figure]:
     torch.set_num_threads(1)
-    data = read(Path(os.environ.get("MOVIELENS") or MOVIELENS))
+    data = read(Path(os.environ.get("MOVIELENS") or MOVIELENS), LEAVE_ONE_OUT)
     names = (os.environ.get("MODELS") or " ".join(MODELS)).split()
     seeds = [int(seed) for seed in (os.environ.get("SEEDS") or "0 1 2").split()]
     epochs = int(os.environ["EPOCHS"]) if os.environ.get("EPOCHS") else None
@@ -61,7 +60,7 @@ def main() -> Iterator[Figure]:
 
 def _floors(data: Data) -> Iterator[Figure]:
     for name, baseline in BASELINES.items():
-        quality = data.quality(baseline(data.windows["train"], data.n_items), "test")
+        quality = quality_of(data, baseline(data.windows["train"], data.n_items), "test")
         yield f"{name} HR@10", quality.hr10, ""
         yield f"{name} NDCG@10", quality.ndcg10, ""
 

@@ -9,6 +9,7 @@ from statistics import median
 
 import torch
 import yaml
+from _movielens import HISTORY, ROOT, Data
 from snakemake.utils import update_config
 
 from recinterpreter.checkpoint import Progress
@@ -18,8 +19,7 @@ from recinterpreter.recommenders.models import build
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.recommenders.training import Report, train
 
-from .data import HISTORY, ROOT, Data
-from .run import Run
+from .run import Run, quality_of
 
 FILES = (ROOT / "config.yaml", ROOT / "workflow" / "presets" / "leave-one-out.yaml")
 EMBEDDING_SIZE = 64
@@ -42,7 +42,7 @@ def train_ours(name: str, seed: int, data: Data, epochs: int | None) -> Run:
     model = build(chosen, data.n_items, HISTORY, torch.device("cpu"))
 
     def validate(model: SequentialRecommender) -> Mapping[str, float]:
-        quality = data.quality(model, "validation")
+        quality = quality_of(data, model, "validation")
         return {"hr@10": quality.hr10, "ndcg@10": quality.ndcg10}
 
     started = time.perf_counter()
@@ -51,8 +51,8 @@ def train_ours(name: str, seed: int, data: Data, epochs: int | None) -> Run:
     last = finished[-1][0]
     return Run(
         label=f"{name} ours, seed {seed}",
-        validation=data.quality(model, "validation"),
-        test=data.quality(model, "test"),
+        validation=quality_of(data, model, "validation"),
+        test=quality_of(data, model, "test"),
         epoch_seconds=median(seconds for _, seconds, _ in finished),
         epoch_cpu_seconds=median(seconds for _, _, seconds in finished),
         epochs=last.epoch,

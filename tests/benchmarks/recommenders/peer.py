@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from _movielens import HISTORY, ROOT, Data
 from torch import Tensor
 
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.sequence import SequenceBatch
 
-from .data import HISTORY, ROOT, Data
 from .export import export
-from .run import Run
+from .run import Run, quality_of
 
 HERE = Path(__file__).parent
 ENVIRONMENT = ROOT / ".venv-recbole"
@@ -117,7 +117,7 @@ def _judge(label: str, report: dict[str, Any], scores: Path, data: Data) -> Run:
                 if not np.array_equal(arrays[f"{split}_{name}"], wanted):
                     raise ValueError(f"{label}: RecBole's {split} {name} are not ours")
             scorer = Scores(arrays[f"{split}_scores"], ours.example_ids)
-            found[split] = data.quality(scorer, split)
+            found[split] = quality_of(data, scorer, split)
     return Run(
         label=label,
         validation=found["validation"],

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from _movielens import Data
+
+from recinterpreter.recommenders.ranking import Scorer, hit_rate, ndcg
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -14,6 +18,12 @@ class Quality:
 
     def __str__(self) -> str:
         return f"HR@10 {self.hr10:.4f} NDCG@10 {self.ndcg10:.4f}"
+
+
+def quality_of(data: Data, scorer: Scorer, part: str) -> Quality:
+    """Rank the targets of a split; both sides by this one scorer."""
+    places = data.ranks(scorer, part)
+    return Quality(hit_rate(places, 10), ndcg(places, 10))
 
 
 @dataclass(frozen=True)
