@@ -1,7 +1,10 @@
 """Tiny language models for tests: the embedded one untaught, over a few titles."""
 
+import torch
+
+from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
-from recinterpreter.language_model.frozen import FrozenLanguageModel, LanguageModel
+from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import phrases
 from recinterpreter.settings import EmbeddedLLM
 
@@ -48,3 +51,10 @@ def frozen(**changes: int | float) -> FrozenLanguageModel:
     """Return a frozen model with its tokenizer."""
     model = untaught(**changes)
     return FrozenLanguageModel(model.model, model.tokenizer)
+
+
+def random_soft(llm: LanguageModel, n: int, slots: int = 2, tokens: int = 1) -> torch.Tensor:
+    """Soft tokens (n, slots, tokens, H) at the scale of the model's embeddings, always the same."""
+    draw = torch.Generator().manual_seed(1)
+    drawn = torch.randn(n, slots, tokens, llm.hidden_size, generator=draw)
+    return drawn * llm.embedding_rms()

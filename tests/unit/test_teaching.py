@@ -12,9 +12,11 @@ from language_models import TITLES, frozen, settings, untaught
 from recinterpreter import tables
 from recinterpreter.checkpoint import Progress
 from recinterpreter.command import InputPath
+from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.codes import Codes
+from recinterpreter.language_model.decoding import greedy
 from recinterpreter.language_model.embedded import make_tokenizer
-from recinterpreter.language_model.frozen import FrozenLanguageModel, LanguageModel
+from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import phrases, templates
 from recinterpreter.language_model.teaching import Lesson, recovery_slots, residual_slots, teach
 from recinterpreter.settings import Teaching
@@ -75,7 +77,7 @@ def test_it_learns_to_read_the_slot_and_not_to_guess() -> None:
     # with nothing in the slots the answer is one and the same, so right at most once in twelve
     llm.model.eval()
     template = templates("residual", "movies")[0]
-    assert len({a.text for a in llm.generate(template, None, 4, 20)}) == 1
+    assert len({a.text for a in greedy(llm, template, None, 4, 20)}) == 1
 
 
 def test_resumed_teaching_equals_uninterrupted(
@@ -138,5 +140,5 @@ def test_the_stage_makes_a_model_that_loads(tmp_path: Path) -> None:
         )
     for name in names:  # same inputs, same bytes
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    model = FrozenLanguageModel.load(str(tmp_path / "one"))
+    model = load(str(tmp_path / "one"))
     assert [model.spell(title) for title in TITLES] == TITLES

@@ -12,6 +12,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.interpretation.shown import ShownStates
 from recinterpreter.interpretation.training import soft_tokens
 from recinterpreter.language_model.adapter import ConvLinearAdapter
+from recinterpreter.language_model.decoding import greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate
 
@@ -40,7 +41,7 @@ def answer_states(
     for start in range(0, len(states), batch_size):
         rows = np.arange(start, min(start + batch_size, len(states)))
         soft = soft_tokens(adapter, states, rows, llm.device)
-        answers = llm.generate(template, soft, len(rows), max_new_tokens)
+        answers = greedy(llm, template, soft, len(rows), max_new_tokens)
         yield [
             {
                 "example_id": int(states.example_ids[row]),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from recinterpreter.language_model.frozen import LanguageModel
+from recinterpreter.language_model.causal import LanguageModel
 
 
 class Codes:

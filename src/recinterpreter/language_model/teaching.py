@@ -18,8 +18,8 @@ from torch import Generator, Tensor, nn
 
 from recinterpreter import training_state
 from recinterpreter.checkpoint import Progress
+from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.codes import Codes
-from recinterpreter.language_model.frozen import LanguageModel
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.settings import Domain, EmbeddedLLM, Task
 

@@ -10,7 +10,7 @@ from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.answering import answer_states, rebuild
 from recinterpreter.interpretation.shown import read_states
-from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.settings import Answering
 from recinterpreter.ticker import Ticker
@@ -30,7 +30,7 @@ def answer(
     """Ask the first phrasing of the task about every selected state; greedy decoding."""
     if len(selected) != len(answers):
         raise UserError(f"{len(selected)} tables of states for {len(answers)} of answers")
-    model = FrozenLanguageModel.load(llm, settings.revision)
+    model = load(llm, settings.revision)
     adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
     template = templates(settings.task, settings.domain)[0]
     for source, target in zip(selected, answers, strict=True):

@@ -7,7 +7,7 @@ import logging
 from recinterpreter import tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
-from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.loading import load
 
 logger = logging.getLogger("recinterpreter")
 
@@ -17,7 +17,7 @@ def check_language_model(
 ) -> None:
     """Send every title through the tokenizer and back; describe the model."""
     catalogue = tables.read(items, tables.ITEMS)
-    model = FrozenLanguageModel.load(llm, revision or None)
+    model = load(llm, revision or None)
     rows = []
     for item, title in zip(*(catalogue[c].to_pylist() for c in ("item_id", "title")), strict=True):
         spelled = model.spell(title).strip()

@@ -12,8 +12,8 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import Progress, replacing
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.device import pick
+from recinterpreter.language_model.causal import LanguageModel, hush
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
-from recinterpreter.language_model.frozen import LanguageModel, hush
 from recinterpreter.language_model.prompts import phrases
 from recinterpreter.language_model.teaching import Lesson, teach
 from recinterpreter.settings import Teaching

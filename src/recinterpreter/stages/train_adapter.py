@@ -19,7 +19,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.interpretation.shown import read_states
 from recinterpreter.interpretation.training import Asked, Report, steps_per_epoch, train
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, ConvLinearAdapter, capacity
-from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.loading import load
 from recinterpreter.settings import AdapterTraining
 from recinterpreter.ticker import Ticker
 
@@ -42,7 +42,7 @@ def train_adapter(
     progress: Progress,
 ) -> None:
     """Train on examples of the train split; the validation split is only watched."""
-    model = FrozenLanguageModel.load(llm, settings.revision)
+    model = load(llm, settings.revision)
     catalogue = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
     table = tables.read(examples, tables.EXAMPLES)
     training = _asked(table, states, settings, _training_ids(table, settings))
