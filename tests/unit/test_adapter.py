@@ -11,15 +11,9 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.answering import answer_states, rebuild
-from recinterpreter.interpretation.shown import ShownStates, read_states
-from recinterpreter.interpretation.training import (
-    Asked,
-    learning_rate,
-    soft_tokens,
-    steps_per_epoch,
-    train,
-    warm_start,
-)
+from recinterpreter.interpretation.shown import Asked, ShownStates, read_states, soft_tokens
+from recinterpreter.interpretation.starts import warm_start
+from recinterpreter.interpretation.training import learning_rate, steps_per_epoch, train
 from recinterpreter.language_model.adapter import ConvLinearAdapter, capacity
 from recinterpreter.language_model.codes import Codes
 from recinterpreter.language_model.prompts import templates

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.shown import ShownStates
-from recinterpreter.interpretation.training import soft_tokens
+from recinterpreter.interpretation.shown import ShownStates, soft_tokens
 from recinterpreter.language_model.adapter import ConvLinearAdapter
 from recinterpreter.language_model.decoding import greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel

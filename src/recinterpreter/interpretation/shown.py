@@ -1,6 +1,7 @@
 """States as they are shown to the LLM: the rows of some examples, in memory, ready for batches.
 
-Shapes: N examples, L positions, D width, S slots of the task.
+Shapes: N examples, L positions, D width, S slots of the task, K soft tokens,
+H the LLM's width.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recinterpreter import tables
 from recinterpreter.errors import UserError
@@ -48,6 +49,28 @@ class ShownStates:
         """Yield (states, mask) of all rows, so many at a time."""
         for start in range(0, len(self), size):
             yield self.batch(np.arange(start, min(start + size, len(self))))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """States and what is to be said of them: for each example the items to be named, in order."""
+
+    states: ShownStates
+    items: Sequence[Sequence[int]]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def soft_tokens(
+    adapter: nn.Module, states: ShownStates, rows: np.ndarray, device: torch.device
+) -> Tensor | None:
+    """Turn the states of some examples into what stands in the slots, (B, S, K, H) or nothing."""
+    if states.values is None:
+        return None
+    values, mask = states.batch(rows)
+    soft: Tensor = adapter(values.to(device), mask.to(device))
+    return soft.reshape(len(rows), -1, *soft.shape[1:])
 
 
 def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> ShownStates:

@@ -16,8 +16,8 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.shown import read_states
-from recinterpreter.interpretation.training import Asked, Report, steps_per_epoch, train
+from recinterpreter.interpretation.shown import Asked, read_states
+from recinterpreter.interpretation.training import Report, steps_per_epoch, train
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, ConvLinearAdapter, capacity
 from recinterpreter.language_model.loading import load
 from recinterpreter.settings import AdapterTraining
