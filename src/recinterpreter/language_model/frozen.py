@@ -18,7 +18,7 @@ from transformers.cache_utils import Cache
 
 from recinterpreter.errors import UserError
 from recinterpreter.language_model.causal import IGNORED, LanguageModel
-from recinterpreter.language_model.prefix import shared_prefix
+from recinterpreter.language_model.prefix import insist_on_keys, shared_prefix
 from recinterpreter.language_model.prompts import PromptTemplate
 from recinterpreter.language_model.target_loss import target_loss
 
@@ -39,9 +39,10 @@ class FrozenLanguageModel(LanguageModel):
     """A language model that is never trained: every weight frozen, dropout off."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
-        """Take a transformers model; UserError where its logits are more than its head gives."""
+        """Take a transformers model; UserError where it is not of the kind that is known here."""
         super().__init__(model.eval().requires_grad_(False), tokenizer)
         self._prefixes: dict[tuple[int, ...], Cache | None] = {}
+        insist_on_keys(self.model)
         self._insist_on_head()
 
     def prefix(self, template: PromptTemplate) -> Cache | None:

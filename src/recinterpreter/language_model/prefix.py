@@ -11,7 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
+from transformers.cache_utils import (
+    Cache,
+    CacheLayerMixin,
+    DynamicCache,
+    DynamicLayer,
+    DynamicSlidingWindowLayer,
+)
+
+from recinterpreter.errors import UserError
 
 
 class _SharedLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
@@ -61,7 +69,20 @@ def shared_prefix(model: Any, embedded: Tensor) -> Cache | None:
     """Read a prefix (1, P, H) with a frozen model's layers; None where it is empty."""
     if not embedded.shape[1]:
         return None
-    read: Any = DynamicCache(config=model.config)
+    # made without the model's configuration it keeps every key; where a layer sees a window alone
+    # its mask says so, and the first of the tokens that follow still sees far into the prefix
+    read: Any = DynamicCache()
     with torch.no_grad():
         model(inputs_embeds=embedded, past_key_values=read, use_cache=True)
     return Cache(layers=[_SharedLayer(layer.keys, layer.values) for layer in read.layers])
+
+
+def insist_on_keys(model: Any) -> None:
+    """Raise UserError for a model whose memory of what was read is more than keys and values."""
+    kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
+    if strange := kinds - {DynamicLayer, DynamicSlidingWindowLayer}:
+        raise UserError(
+            f"{type(model).__name__} remembers what it read as "
+            f"{', '.join(sorted(kind.__name__ for kind in strange))}; wanted a model all of whose "
+            "layers attend to keys and values (no recurrent or hybrid one)"
+        )
