@@ -41,6 +41,7 @@ from recinterpreter.settings import (
     SASRecRecipe,
     Scores,
     Section,
+    Share,
     Source,
     Split,
     Standardise,
@@ -109,8 +110,11 @@ class Adapter(Section):
     standardise: Standardise
     warm_start_steps: Whole
     epochs: Count
+    patience: Count | None
+    averaging: Share
     examples_per_epoch: ExamplesPerEpoch
     batch_size: Count
+    batches_by_length: bool
     learning_rate_first: Positive
     learning_rate: Positive
     rising_epochs: Count

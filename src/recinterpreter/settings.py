@@ -224,8 +224,11 @@ class AdapterTraining(Section):
     standardise: Standardise
     warm_start_steps: Whole
     epochs: Count
+    patience: Count | None
+    averaging: Share
     examples_per_epoch: Count | None
     batch_size: Count
+    batches_by_length: bool
     learning_rate_first: Positive
     learning_rate: Positive
     rising_epochs: Count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -34,3 +34,13 @@ def restore(
             parameter.copy_(named[f"model/{name}"])
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+
+def following(averaging: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Average weights over about 1 / (1 - averaging) steps, over fewer in the beginning."""
+
+    def follow(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
+        kept = min(averaging, (1 + int(steps)) / (10 + int(steps)))
+        return average.lerp(weights, 1 - kept)
+
+    return follow

@@ -5,67 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from adapter_examples import POSITIONS, WIDTH, asked_about, new_adapter, settings
 from language_models import TITLES, frozen
 
 from recinterpreter import tables
-from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.answering import answer_states, rebuild
-from recinterpreter.interpretation.shown import Asked, ShownStates, read_states, soft_tokens
+from recinterpreter.interpretation.shown import ShownStates, read_states, soft_tokens
 from recinterpreter.interpretation.starts import warm_start
-from recinterpreter.interpretation.training import learning_rate, steps_per_epoch, train
-from recinterpreter.language_model.adapter import ConvLinearAdapter, capacity
+from recinterpreter.language_model.adapter import capacity
 from recinterpreter.language_model.codes import Codes
 from recinterpreter.language_model.prompts import templates
-from recinterpreter.settings import AdapterTraining, Task
-
-POSITIONS, WIDTH = 4, 24
-
-
-def _settings(**changes: object) -> AdapterTraining:
-    values: dict[str, object] = {
-        "domain": "movies",
-        "seed": 3,
-        "task": "residual",
-        "adapter": "conv_linear",
-        "llm": "x",
-        "revision": None,
-        "standardise": "whiten",
-        "warm_start_steps": 0,
-        "epochs": 3,
-        "examples_per_epoch": None,
-        "batch_size": 16,
-        "learning_rate_first": 1e-2,
-        "learning_rate": 1e-2,
-        "rising_epochs": 1,
-        "l2": 0.0,
-    }
-    return AdapterTraining.model_validate({**values, **changes})
-
-
-def _asked(n: int, task: Task, seed: int = 0) -> Asked:
-    """Histories of random items; the state at a position is the item's own random vector."""
-    random = np.random.default_rng(seed)
-    table = np.random.default_rng(99).normal(size=(len(TITLES) + 1, WIDTH)).astype(np.float32)
-    histories = random.integers(1, len(TITLES) + 1, size=(n, POSITIONS))
-    after = table[histories]
-    mask = np.ones((n, POSITIONS), bool)
-    if task == "recovery":
-        states = ShownStates(np.arange(1, n + 1), after[:, None], mask[:, None])
-        return Asked(states, histories.tolist())
-    short = mask & (np.arange(POSITIONS) < POSITIONS - 1)
-    values = np.stack([after * short[..., None], after], 1)
-    states = ShownStates(np.arange(1, n + 1), values, np.stack([short, mask], 1))
-    return Asked(states, histories[:, -1:].tolist())
-
-
-def _adapter(hidden_size: int) -> ConvLinearAdapter:
-    torch.manual_seed(0)
-    return ConvLinearAdapter(POSITIONS, WIDTH, hidden_size, scale=0.2)
+from recinterpreter.settings import Task
 
 
 def test_its_arithmetic_is_a_weighted_sum_and_a_linear_map() -> None:
-    adapter = _adapter(8)
+    adapter = new_adapter(8)
     draw = torch.Generator().manual_seed(0)
     states = 3 + 2 * torch.randn(50, POSITIONS, WIDTH, generator=draw)
     mask = torch.rand(50, POSITIONS, generator=draw) < 0.7
@@ -87,20 +42,20 @@ def test_whitened_states_have_unit_variance_in_every_direction() -> None:
     mixed = torch.randn(WIDTH, WIDTH, generator=draw)
     states = 5 + torch.randn(4000, POSITIONS, WIDTH, generator=draw) @ mixed
     mask = torch.rand(4000, POSITIONS, generator=draw) < 0.5
-    adapter = _adapter(8)
+    adapter = new_adapter(8)
     adapter.fit_statistics([(states, mask)], "whiten")
     white = (states[mask] - adapter.mean) @ adapter.standardise
     torch.testing.assert_close(torch.cov(white.T), torch.eye(WIDTH), atol=0.05, rtol=0)
     constant = states * (torch.arange(WIDTH) > 0)  # a dimension that never varies
     adapter.fit_statistics([(constant, mask)], "whiten")
     assert torch.isfinite(adapter(constant, mask)).all()
-    untouched = _adapter(8)
+    untouched = new_adapter(8)
     untouched.fit_statistics([(states, mask)], "none")
-    torch.testing.assert_close(untouched(states, mask), _adapter(8)(states, mask))
+    torch.testing.assert_close(untouched(states, mask), new_adapter(8)(states, mask))
 
 
-def test_what_the_mask_hides_has_no_say_and_scale_is_as_asked() -> None:
-    adapter = _adapter(64)
+def test_what_the_mask_hides_has_no_say_and_scale_is_asasked_about() -> None:
+    adapter = new_adapter(64)
     states = torch.randn(200, POSITIONS, WIDTH)
     mask = torch.ones(200, POSITIONS, dtype=torch.bool)
     assert float(adapter(states, mask).detach().square().mean().sqrt()) == pytest.approx(
@@ -114,8 +69,8 @@ def test_what_the_mask_hides_has_no_say_and_scale_is_as_asked() -> None:
 
 def test_states_of_another_shape_are_refused() -> None:
     with pytest.raises(UserError, match=r"\(4, 25\).*\(4, 24\)"):
-        _adapter(8)(torch.zeros(1, 4, 25), torch.ones(1, 4, dtype=torch.bool))
-    adapter = _adapter(8)
+        new_adapter(8)(torch.zeros(1, 4, 25), torch.ones(1, 4, dtype=torch.bool))
+    adapter = new_adapter(8)
     config = {"shape": [POSITIONS, WIDTH + 1], "hidden_size": 8}
     with pytest.raises(UserError, match=r"config\.json"):
         rebuild(config, adapter.state_dict())
@@ -125,60 +80,13 @@ def test_capacity_of_the_paper() -> None:
     assert capacity(64, 4096, 1682) == pytest.approx(156, abs=1)
 
 
-def test_the_papers_schedule() -> None:
-    settings = _settings(learning_rate_first=1e-4, learning_rate=5e-4, rising_epochs=5)
-    rates = [learning_rate(settings, epoch) for epoch in range(7)]
-    assert rates == pytest.approx([1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 5e-4, 5e-4])
-    assert steps_per_epoch(settings, 33) == 3
-    assert steps_per_epoch(_settings(examples_per_epoch=16), 33) == 1
-
-
-@pytest.mark.parametrize("task", ["residual", "recovery"])
-def test_training_moves_every_part_and_leaves_the_llm_bitwise(task: Task) -> None:
-    llm = frozen()
-    weights = {name: tensor.clone() for name, tensor in llm.model.state_dict().items()}
-    adapter = _adapter(llm.hidden_size)
-    start = {name: p.detach().clone() for name, p in adapter.named_parameters()}
-    asked = _asked(32, task)
-    reports = list(
-        train(adapter, llm, ["", *TITLES], asked, asked, _settings(task=task), Progress(None))
-    )
-    assert all(not torch.equal(start[n], p) for n, p in adapter.named_parameters())
-    assert all(torch.equal(weights[n], t) for n, t in llm.model.state_dict().items())
-    ends = [r for r in reports if r.validation is not None]
-    assert len(ends) == 3
-    assert ends[-1].loss < ends[0].loss
-
-
-def test_resumed_training_equals_uninterrupted(tmp_path: Path) -> None:
-    llm, asked, titles = frozen(), _asked(48, "residual"), ["", *TITLES]
-    settings = _settings(warm_start_steps=3)
-    whole, killed, resumed = (_adapter(llm.hidden_size) for _ in range(3))
-    list(train(whole, llm, titles, asked, asked, settings, Progress(None)))
-    steps = train(killed, llm, titles, asked, asked, settings, Progress(tmp_path))
-    for _ in range(6):  # into the second epoch
-        next(steps)
-    list(train(resumed, llm, titles, asked, asked, settings, Progress(tmp_path)))
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(tensor, resumed.state_dict()[name]), name
-
-
-def test_a_loss_that_is_no_number_stops_it_and_names_the_step() -> None:
-    llm, asked = frozen(), _asked(16, "residual")
-    adapter = _adapter(llm.hidden_size)
-    with torch.no_grad():
-        adapter.project.weight.fill_(float("nan"))
-    with pytest.raises(UserError, match=r"nan at step 1 .*adapter\.learning_rate"):
-        list(train(adapter, llm, ["", *TITLES], asked, asked, _settings(), Progress(None)))
-
-
 @pytest.mark.parametrize("task", ["residual", "recovery"])
 def test_warm_start_points_to_the_named_titles_at_the_llms_scale(task: Task) -> None:
     llm = frozen()
-    adapter, asked, unseen = _adapter(32), _asked(400, task), _asked(100, task, seed=1)
+    adapter, asked, unseen = new_adapter(32), asked_about(400, task), asked_about(100, task, seed=1)
     codes = Codes(llm, TITLES)
-    settings = _settings(task=task, warm_start_steps=300, batch_size=64)
-    warm_start(adapter, codes, llm.embedding_rms(), asked, settings)
+    chosen = settings(task=task, warm_start_steps=300, batch_size=64)
+    warm_start(adapter, codes, llm.embedding_rms(), asked, chosen)
     with torch.no_grad():
         soft = soft_tokens(adapter, unseen.states, np.arange(100), llm.device)
         assert soft is not None
@@ -190,17 +98,17 @@ def test_warm_start_points_to_the_named_titles_at_the_llms_scale(task: Task) -> 
 
 
 def test_answers_come_for_every_state_and_for_none() -> None:
-    llm, asked = frozen(), _asked(5, "residual")
+    llm, asked = frozen(), asked_about(5, "residual")
     template = templates("residual", "movies")[0]
     rows = [
         row
-        for batch in answer_states(_adapter(32), llm, template, asked.states, 2, 6)
+        for batch in answer_states(new_adapter(32), llm, template, asked.states, 2, 6)
         for row in batch
     ]
     assert [row["example_id"] for row in rows] == [1, 2, 3, 4, 5]
     assert {row["template"] for row in rows} == {"residual-0"}
     nothing = ShownStates(np.arange(1, 4), None, np.zeros((3, 2, POSITIONS), bool))
-    (empty,) = answer_states(_adapter(32), llm, template, nothing, 8, 6)
+    (empty,) = answer_states(new_adapter(32), llm, template, nothing, 8, 6)
     assert len({row["text"] for row in empty}) == 1
 
 

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 
 from recinterpreter import tables
 from recinterpreter.errors import UserError
+from recinterpreter.interpretation.ragged import Ragged
+from recinterpreter.interpretation.scratch import Scratch
 from recinterpreter.settings import Task
 
 # Which columns of STATES stand in a task's slots, in order.
@@ -27,28 +29,30 @@ SLOTS: dict[Task, tuple[str, ...]] = {"recovery": ("after",), "residual": ("befo
 class ShownStates:
     """States of N examples: values (N, S, L, D) and mask (N, S, L); values None: nothing shown.
 
+    Values are in memory or in a scratch file; both give an array of the rows that are asked for.
+
     Aligned to the right by the history `after`, all slots of an example alike: the last item
     stands at the last position whatever the length of its history, and the state before it one
     position earlier. So one weight of the adapter's convolution belongs to "the last item".
     """
 
     example_ids: np.ndarray
-    values: np.ndarray | None
+    values: np.ndarray | Scratch | None
     mask: np.ndarray
 
     def __len__(self) -> int:
         return len(self.example_ids)
 
-    def batch(self, rows: Sequence[int] | np.ndarray) -> tuple[Tensor, Tensor]:
-        """Return (states, mask) of some rows as tensors, the slots flattened into the batch."""
+    def batch(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return (states (B, S, L, D), mask (B, S, L)) of some rows as tensors."""
         assert self.values is not None
-        states = torch.from_numpy(self.values[rows]).float().flatten(0, 1)
-        return states, torch.from_numpy(self.mask[rows]).flatten(0, 1)
+        return torch.from_numpy(self.values[rows]), torch.from_numpy(self.mask[rows])
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield (states, mask) of all rows, so many at a time."""
+        """Yield (states (B * S, L, D), mask (B * S, L)) of all rows, so many at a time."""
         for start in range(0, len(self), size):
-            yield self.batch(np.arange(start, min(start + size, len(self))))
+            values, mask = self.batch(np.arange(start, min(start + size, len(self))))
+            yield values.float().flatten(0, 1), mask.flatten(0, 1)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Asked:
     """States and what is to be said of them: for each example the items to be named, in order."""
 
     states: ShownStates
-    items: Sequence[Sequence[int]]
+    items: Sequence[Sequence[int]] | Ragged
 
     def __len__(self) -> int:
         return len(self.items)
@@ -68,21 +72,24 @@ def soft_tokens(
     """Turn the states of some examples into what stands in the slots, (B, S, K, H) or nothing."""
     if states.values is None:
         return None
-    values, mask = states.batch(rows)
-    soft: Tensor = adapter(values.to(device), mask.to(device))
-    return soft.reshape(len(rows), -1, *soft.shape[1:])
+    values, mask = (part.to(device) for part in states.batch(rows))
+    soft: Tensor = adapter(values.float().flatten(0, 1), mask.flatten(0, 1))
+    return soft.reshape(*values.shape[:2], *soft.shape[1:])
 
 
-def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> ShownStates:
+def read_states(
+    path: Path, task: Task, wanted: np.ndarray | None = None, scratch: Path | None = None
+) -> ShownStates:
     """Read the states a task shows, of the wanted example ids (all where None), ids ascending.
 
-    The file is read in a stream, so only what is wanted is ever held in memory.
+    The file is read in a stream. With a folder for scratch, the states are not held in memory but
+    in a nameless file there, from which batches read their rows.
     """
     shape = tables.metadata(path).get("shape")
     if not (isinstance(shape, list) and len(shape) == 2):
         raise UserError(f"{path}: says nothing of its shape; wanted [positions, width]")
-    positions = int(shape[0])
-    ids, values, masks = [], [], []
+    ids, masks, parts = [], [], []
+    held = None if scratch is None else Scratch(scratch)
     nothing_shown = False
     for batch in tables.read_batches(path):
         chosen = batch
@@ -90,28 +97,35 @@ def read_states(path: Path, task: Task, wanted: np.ndarray | None = None) -> Sho
             chosen = batch.filter(pa.array(np.isin(batch["example_id"].to_numpy(), wanted)))
         if not chosen.num_rows:
             continue
+        values, mask = _aligned(chosen, task, int(shape[0]))
         ids.append(chosen["example_id"].to_numpy())
-        masks.append(
-            np.stack(
-                [tables.matrix(chosen[f"{s}_mask"], positions)[..., 0] for s in SLOTS[task]], 1
-            )
-        )
-        if chosen[SLOTS[task][0]].null_count:
+        masks.append(mask)
+        if values is None:
             nothing_shown = True
+        elif held is not None:
+            held.append(values)
         else:
-            values.append(np.stack([tables.matrix(chosen[s], positions) for s in SLOTS[task]], 1))
+            parts.append(values)
     if not ids:
         raise UserError(f"{path}: holds none of the examples that are asked for")
     order = np.argsort(np.concatenate(ids), kind="stable")
-    mask = np.concatenate(masks)[order]
+    shown: np.ndarray | Scratch | None = None
+    if not nothing_shown:
+        shown = held.reorder(order) if held is not None else np.concatenate(parts)[order]
+    return ShownStates(np.concatenate(ids)[order], shown, np.concatenate(masks)[order])
+
+
+def _aligned(
+    rows: pa.RecordBatch, task: Task, positions: int
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return (values (N, S, L, D) or None, mask (N, S, L)) as a task shows them."""
+    mask = np.stack([tables.matrix(rows[f"{s}_mask"], positions)[..., 0] for s in SLOTS[task]], 1)
     places = _places(mask)
-    return ShownStates(
-        np.concatenate(ids)[order],
-        None
-        if nothing_shown
-        else np.take_along_axis(np.concatenate(values)[order], places[..., None], axis=2),
-        np.take_along_axis(mask, places, axis=2),
-    )
+    aligned = np.take_along_axis(mask, places, axis=2)
+    if rows[SLOTS[task][0]].null_count:
+        return None, aligned
+    values = np.stack([tables.matrix(rows[s], positions) for s in SLOTS[task]], 1)
+    return np.take_along_axis(values, places[..., None], axis=2), aligned
 
 
 def _places(mask: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Train an adapter through a frozen LLM: a generator that reports; its caller logs and stops.
 
-All randomness of an epoch is drawn from (seed, epoch), so that a training killed and resumed ends
-with the very weights of one that was never interrupted.
+All randomness of an epoch is drawn from (seed, epoch), so that a training killed at any step and
+resumed ends with the very weights of one that was never interrupted.
 Shapes: B examples, S slots, L positions, D width, K soft tokens, H the LLM's width.
 """
 
@@ -9,49 +9,29 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from recinterpreter import training_state
 from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.shown import Asked, soft_tokens
+from recinterpreter.interpretation.batches import Batch, epoch_batches, epoch_rows, made_ready
+from recinterpreter.interpretation.course import Course, Report
+from recinterpreter.interpretation.passes import Passes
+from recinterpreter.interpretation.ragged import Ragged
+from recinterpreter.interpretation.shown import Asked
 from recinterpreter.interpretation.starts import warm_start
+from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import ConvLinearAdapter
 from recinterpreter.language_model.codes import Codes
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate, templates
 from recinterpreter.settings import AdapterTraining
 
-
-@dataclass(frozen=True)
-class Report:
-    """Where training stands: steps taken, epochs finished, and the figures of this step or epoch.
-
-    accuracy: share of answers foretold token by token; `validation` is set after an epoch.
-    """
-
-    step: int
-    epoch: int
-    loss: float
-    accuracy: float
-    validation: float | None
-    seconds: float
-
-
-def epoch_rows(settings: AdapterTraining, n: int, epoch: int) -> np.ndarray:
-    """Draw the training examples of an epoch: all of n in new order, or so many of them."""
-    random = np.random.default_rng([settings.seed, epoch])
-    return random.permutation(n)[: settings.examples_per_epoch]
-
-
-def steps_per_epoch(settings: AdapterTraining, n: int) -> int:
-    """Count the batches of an epoch over n examples; the last one may be smaller."""
-    return math.ceil(min(n, settings.examples_per_epoch or n) / settings.batch_size)
+SAVED_EVERY = 60.0  # seconds
 
 
 def learning_rate(settings: AdapterTraining, epoch: int) -> float:
@@ -69,84 +49,136 @@ def train(
     validation: Asked,
     settings: AdapterTraining,
     progress: Progress,
+    workers: Workers | None = None,
 ) -> Iterator[Report]:
     """Train the adapter; the LLM is bitwise unchanged. titles: by item id, index 0 unused.
 
-    Raises UserError when the loss is no longer a number.
+    Going on from kept progress, the reports of its epochs come first. When the generator is
+    exhausted the adapter holds what is kept: the average (`averaging`) of the last epoch, or of
+    the best one where there is `patience`. Raises UserError when the loss is no longer a number.
     """
-    optimizer = torch.optim.Adam(adapter.parameters(), weight_decay=settings.l2)
-    reports: list[Report] = []
-    kept = progress.load()
-    if kept is not None:
-        training_state.restore(adapter, optimizer, kept[1])
-        reports = [Report(**report) for report in kept[0]["reports"]]
-    elif settings.warm_start_steps:
-        warm_start(adapter, Codes(llm, titles[1:]), llm.embedding_rms(), training, settings)
-    yield from reports
-    started = time.monotonic() - (reports[-1].seconds if reports else 0.0)
+    workers = workers or Workers()
     phrasings = templates(settings.task, settings.domain)
-    step = reports[-1].step if reports else 0
-    for epoch in range(len(reports), settings.epochs):
-        rows = epoch_rows(settings, len(training), epoch)
-        draw = np.random.default_rng([settings.seed, epoch, 1])
-        totals = np.zeros(2)
-        for group in optimizer.param_groups:
+    asking = Asking(llm, titles, phrasings, workers)
+    course = Course(adapter, settings)
+    if not course.resume(progress) and settings.warm_start_steps:
+        warm_start(adapter, Codes(llm, titles[1:]), llm.embedding_rms(), training, settings)
+    for module in (adapter, course.average):
+        workers.agree(module)
+    yield from course.reports
+    answers, held_out = asking.answers(training), asking.answers(validation)
+    began = saved = time.monotonic() - course.seconds
+    while not course.over:
+        epoch = len(course.reports)
+        batches = epoch_batches(settings, answers.lengths, len(phrasings), epoch)
+        for group in course.optimizer.param_groups:
             group["lr"] = learning_rate(settings, epoch)
-        for chosen in _batches(rows, settings.batch_size):
-            template = phrasings[draw.integers(len(phrasings))]
-            loss, accuracy = _ask(adapter, llm, template, titles, training, chosen)
-            step, figures = step + 1, (loss.item(), accuracy.item())
-            if not math.isfinite(figures[0]):
-                raise UserError(
-                    f"the loss is {figures[0]} at step {step} (epoch {epoch + 1}); wanted a "
-                    f"number: lower adapter.learning_rate, it is {settings.learning_rate:g}"
-                )
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            totals += np.array(figures) * len(chosen) / len(rows)
-            yield Report(step, epoch, *figures, None, time.monotonic() - started)
-        told = foretold(adapter, llm, phrasings[0], titles, validation, settings.batch_size)
-        seconds = time.monotonic() - started
-        loss_mean, accuracy_mean = totals.tolist()
-        reports.append(Report(step, epoch + 1, loss_mean, accuracy_mean, told, seconds))
-        progress.save(
-            {"reports": [asdict(r) for r in reports]}, training_state.tensors(adapter, optimizer)
+        ready = made_ready(batches[course.batches :], partial(asking.ready, training))
+        for batch, states in ready:
+            loss, accuracy, tokens = asking.learn(course, answers, batch, states)
+            course.count(loss, accuracy, len(batch.rows), tokens)
+            course.seconds = time.monotonic() - began
+            yield course.report(loss, accuracy)
+            if workers.leads and time.monotonic() - saved > SAVED_EVERY:
+                course.save(progress)
+                saved = time.monotonic()
+        told = asking.foretold(course.averaged, validation, held_out, settings.batch_size)
+        course.seconds = time.monotonic() - began
+        report = course.finish_epoch(told, len(epoch_rows(settings, len(training), epoch)))
+        if workers.leads:
+            course.save(progress)
+            saved = time.monotonic()
+        yield report
+    adapter.load_state_dict(course.best)
+
+
+class Asking:
+    """Asks a frozen LLM about batches of states, each in as many passes as memory asks for."""
+
+    def __init__(
+        self,
+        llm: FrozenLanguageModel,
+        titles: Sequence[str],
+        phrasings: Sequence[PromptTemplate],
+        workers: Workers,
+    ) -> None:
+        self.llm, self.titles, self.phrasings, self.workers = llm, titles, phrasings, workers
+        self.passes = Passes()
+
+    def answers(self, asked: Asked) -> Ragged:
+        """Return the tokens of all answers; they are the same in every phrasing of a task."""
+        named = ([self.titles[item] for item in items] for items in asked.items)
+        return Ragged(self.llm.answers_tokens(self.phrasings[0], named))
+
+    def ready(self, asked: Asked, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Read this process's share of a batch: states (B, S, L, D) and mask (B, S, L)."""
+        values, mask = asked.states.batch(self.workers.share(batch.rows))
+        if self.llm.device.type == "cuda":
+            return values.pin_memory(), mask.pin_memory()
+        return values, mask
+
+    def learn(
+        self, course: Course, answers: Ragged, batch: Batch, states: tuple[Tensor, Tensor]
+    ) -> tuple[float, float, int]:
+        """Take a step; return (loss per answer token, share foretold, positions computed)."""
+        n_tokens = int(answers.lengths[batch.rows].sum())
+        figures, positions = self._asked(
+            course.adapter,
+            answers,
+            batch,
+            states,
+            lambda loss: torch.autograd.backward(loss / n_tokens),
+            course.optimizer.zero_grad,
         )
-        yield reports[-1]
+        loss, right = self.workers.total(figures).tolist()
+        loss /= n_tokens
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the loss is {loss} at step {course.step + 1} (epoch {len(course.reports) + 1}); "
+                "wanted a number: lower adapter.learning_rate, it is "
+                f"{course.settings.learning_rate:g}"
+            )
+        self.workers.total_gradient(course.adapter.parameters())
+        course.optimizer.step()
+        return loss, right / len(batch.rows), positions * self.workers.count
 
+    @torch.no_grad()
+    def foretold(self, adapter: nn.Module, asked: Asked, answers: Ragged, batch_size: int) -> float:
+        """Return the share of answers foretold token by token (greedy decoding would write them).
 
-@torch.no_grad()
-def foretold(
-    adapter: ConvLinearAdapter,
-    llm: FrozenLanguageModel,
-    template: PromptTemplate,
-    titles: Sequence[str],
-    asked: Asked,
-    batch_size: int,
-) -> float:
-    """Return the share of answers foretold token by token (greedy decoding would write them)."""
-    right = 0.0
-    for chosen in _batches(np.arange(len(asked)), batch_size):
-        right += float(_ask(adapter, llm, template, titles, asked, chosen)[1]) * len(chosen)
-    return right / len(asked)
+        By the first phrasing, the one that is asked at test.
+        """
+        right = torch.zeros(2, device=self.llm.device)
+        rows = np.argsort(-answers.lengths, kind="stable")
+        batches = [Batch(0, rows[a : a + batch_size]) for a in range(0, len(rows), batch_size)]
+        for batch, states in made_ready(batches, partial(self.ready, asked)):
+            right += self._asked(adapter, answers, batch, states)[0]
+        return float(self.workers.total(right)[1]) / len(asked)
 
+    def _asked(
+        self,
+        adapter: nn.Module,
+        answers: Ragged,
+        batch: Batch,
+        states: tuple[Tensor, Tensor],
+        learn: Callable[[Tensor], None] | None = None,
+        undo: Callable[[], None] = lambda: None,
+    ) -> tuple[Tensor, int]:
+        """Ask this process's share of a batch: ([summed loss, answers foretold], positions)."""
+        mine = self.workers.share(batch.rows)
+        template = self.phrasings[batch.phrasing]
 
-def _ask(
-    adapter: ConvLinearAdapter,
-    llm: FrozenLanguageModel,
-    template: PromptTemplate,
-    titles: Sequence[str],
-    asked: Asked,
-    rows: np.ndarray,
-) -> tuple[Tensor, Tensor]:
-    soft = soft_tokens(adapter, asked.states, rows, llm.device)
-    answers = [
-        llm.answer_tokens(template, [titles[item] for item in asked.items[row]]) for row in rows
-    ]
-    return llm.loss(template, soft, answers)
+        def one_pass(part: slice) -> tuple[Tensor, int]:
+            values, mask = (x[part].to(self.llm.device, non_blocking=True) for x in states)
+            soft = adapter(values.float().flatten(0, 1), mask.flatten(0, 1))
+            soft = soft.reshape(*values.shape[:2], *soft.shape[1:])
+            told = self.llm.told(template, soft, [answers[row] for row in mine[part]])
+            if learn is not None:
+                learn(told.loss)
+            return torch.stack([told.loss.detach(), told.right.sum()]).to(soft), told.positions
 
-
-def _batches(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+        parts = self.passes.over(len(mine), one_pass, undo)
+        figures = torch.zeros(2, device=self.llm.device)
+        for figure, _ in parts:
+            figures += figure
+        return figures, sum(positions for _, positions in parts)

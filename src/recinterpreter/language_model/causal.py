@@ -5,15 +5,21 @@ Shapes: B examples, S slots, K soft tokens per slot, T tokens, H the LLM's width
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from recinterpreter.language_model.prompts import PromptTemplate
 
+Tokens = Sequence[int] | np.ndarray
+
 IGNORED = -100  # label of positions without a loss, as in torch's cross_entropy
+
+TOKENISED_AT_A_TIME = 8192
 
 
 def hush() -> None:
@@ -96,6 +102,16 @@ class LanguageModel:
         end = self.tokenizer.eos_token_id
         return [*self.tokens(template.answer(titles)), *([] if end is None else [end])]
 
+    def answers_tokens(
+        self, template: PromptTemplate, titles: Iterable[Sequence[str]]
+    ) -> Iterator[list[int]]:
+        """Yield the ids of many answers, as `answer_tokens` returns for each, but faster."""
+        end = self.tokenizer.eos_token_id
+        sentences = (template.answer(named) for named in titles)
+        while some := list(islice(sentences, TOKENISED_AT_A_TIME)):
+            for ids in self.tokenizer(some, add_special_tokens=False)["input_ids"]:
+                yield [*ids, *([] if end is None else [end])]
+
     def embed(self, rows: Sequence[Sequence[int]]) -> Tensor:
         """Embed equally long lists of token ids: (B, T, H)."""
         ids = torch.tensor(rows, dtype=torch.long, device=self.device).reshape(len(rows), -1)
@@ -135,7 +151,7 @@ class LanguageModel:
         return torch.cat([opening.expand(n, -1, -1), rest], dim=1)
 
     def loss(
-        self, template: PromptTemplate, soft: Tensor | None, answers: Sequence[Sequence[int]]
+        self, template: PromptTemplate, soft: Tensor | None, answers: Sequence[Tokens]
     ) -> tuple[Tensor, Tensor]:
         """Return (mean cross-entropy per answer token, share of answers foretold token by token).
 

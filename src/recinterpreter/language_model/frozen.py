@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.cache_utils import Cache
 
 from recinterpreter.errors import UserError
-from recinterpreter.language_model.causal import IGNORED, LanguageModel
+from recinterpreter.language_model.causal import IGNORED, LanguageModel, Tokens
 from recinterpreter.language_model.prefix import insist_on_keys, shared_prefix
 from recinterpreter.language_model.prompts import PromptTemplate
 from recinterpreter.language_model.target_loss import target_loss
@@ -28,11 +28,15 @@ HEAD_TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Told:
-    """How answers were foretold: summed loss, tokens, and which answers (B,) token by token."""
+    """How answers were foretold: summed loss, tokens, and which answers (B,) token by token.
+
+    positions: how many the layers have computed, padding included.
+    """
 
     loss: Tensor
     n_tokens: int
     right: Tensor
+    positions: int
 
 
 class FrozenLanguageModel(LanguageModel):
@@ -54,7 +58,7 @@ class FrozenLanguageModel(LanguageModel):
         return self._prefixes[key]
 
     def told(
-        self, template: PromptTemplate, soft: Tensor | None, answers: Sequence[Sequence[int]]
+        self, template: PromptTemplate, soft: Tensor | None, answers: Sequence[Tokens]
     ) -> Told:
         """Ask for answers (B lists of token ids) and say how they were foretold.
 
@@ -81,10 +85,12 @@ class FrozenLanguageModel(LanguageModel):
         rows, places = rows.to(where, non_blocking=True), places.to(where, non_blocking=True)
         loss, right = target_loss(states[rows, places], labels, self.head, self.vocabulary)
         wrong = torch.zeros(len(answers), device=where).index_add_(0, rows, (~right).float())
-        return Told(loss, len(labels), wrong == 0)
+        return Told(
+            loss, len(labels), wrong == 0, states.shape[0] * (question.shape[1] + written.shape[1])
+        )
 
     def loss(
-        self, template: PromptTemplate, soft: Tensor | None, answers: Sequence[Sequence[int]]
+        self, template: PromptTemplate, soft: Tensor | None, answers: Sequence[Tokens]
     ) -> tuple[Tensor, Tensor]:
         """Return (mean cross-entropy per answer token, share of answers foretold), see `told`."""
         told = self.told(template, soft, answers)

@@ -76,7 +76,7 @@ def train(
         weight_decay=recipe.l2,
         fused=True,
     )
-    average = AveragedModel(model, avg_fn=_following(recipe.averaging))
+    average = AveragedModel(model, avg_fn=training_state.following(recipe.averaging))
     averaged = average.module
     assert isinstance(averaged, SequentialRecommender)
     best, reports = _resume(model, optimizer, average, progress)
@@ -162,16 +162,6 @@ def _epoch(
 
 def _copy(model: SequentialRecommender) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
-def _following(averaging: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Average weights over about 1 / (1 - averaging) steps, over fewer in the beginning."""
-
-    def follow(average: Tensor, weights: Tensor, steps: Tensor | int) -> Tensor:
-        kept = min(averaging, (1 + int(steps)) / (10 + int(steps)))
-        return average.lerp(weights, 1 - kept)
-
-    return follow
 
 
 def _resume(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.errors import UserError
+from recinterpreter.interpretation.batches import steps_per_epoch
+from recinterpreter.interpretation.course import Report
+from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.shown import Asked, read_states
-from recinterpreter.interpretation.training import Report, steps_per_epoch, train
+from recinterpreter.interpretation.training import train
+from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, ConvLinearAdapter, capacity
 from recinterpreter.language_model.loading import load
 from recinterpreter.settings import AdapterTraining
@@ -41,12 +46,17 @@ def train_adapter(
     steps: OutputPath,
     progress: Progress,
 ) -> None:
-    """Train on examples of the train split; the validation split is only watched."""
+    """Train on examples of the train split; the validation split is only watched.
+
+    Under torchrun every process trains on its share of each batch, and one of them writes.
+    """
+    workers = Workers.join()
     model = load(llm, settings.revision)
     catalogue = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
     table = tables.read(examples, tables.EXAMPLES)
-    training = _asked(table, states, settings, _training_ids(table, settings))
-    validation = _asked(table, states, settings, _validation_ids(table, settings))
+    scratch = progress.folder or Path(tempfile.gettempdir())
+    training = _asked(table, states, settings, _training_ids(table, settings), scratch)
+    validation = _asked(table, states, settings, _validation_ids(table, settings), scratch)
     noted = tables.metadata(states)
     positions, width = noted["shape"]
     _warn_of_capacity(width, model.hidden_size, len(catalogue))
@@ -57,32 +67,40 @@ def train_adapter(
     adapter.to(model.device)
     titles = ["", *catalogue]
     total = settings.epochs * steps_per_epoch(settings, len(training))
-    reports = _follow(
-        train(adapter, model, titles, training, validation, settings, progress), total
-    )
-    tables.write_rows(steps, [row for report in reports for row in _rows(report)], tables.STEPS)
-    write_tensors(weights, adapter.state_dict())
-    write_json(
-        config,
-        {
-            "settings": json.loads(settings.as_json()),
-            "recommender": noted["recommender"],
-            "shape": noted["shape"],
-            "hidden_size": model.hidden_size,
-            "checkpoint": noted["checkpoint"],
-            "validation": reports[-1].validation,
-        },
-    )
-    progress.clear()
+    course = train(adapter, model, titles, training, validation, settings, progress, workers)
+    reports = _follow(course, total)
+    if workers.leads:
+        rows = [row for report in reports for row in _rows(report)]
+        tables.write_rows(steps, rows, tables.STEPS)
+        write_tensors(weights, adapter.state_dict())
+        write_json(config, _noted(settings, noted, model.hidden_size, reports))
+        progress.clear()
+    workers.leave()
+
+
+def _noted(
+    settings: AdapterTraining, states: dict[str, Any], hidden_size: int, reports: list[Report]
+) -> dict[str, Any]:
+    kept = reports[-1].best_epoch
+    return {
+        "settings": json.loads(settings.as_json()),
+        "recommender": states["recommender"],
+        "shape": states["shape"],
+        "hidden_size": hidden_size,
+        "checkpoint": states["checkpoint"],
+        "epoch": kept,
+        "validation": reports[kept - 1].validation,
+    }
 
 
 def _asked(
-    examples: pa.Table, states: Path, settings: AdapterTraining, wanted: np.ndarray
+    examples: pa.Table, states: Path, settings: AdapterTraining, wanted: np.ndarray, scratch: Path
 ) -> Asked:
-    shown = read_states(states, settings.task, wanted)
+    shown = read_states(states, settings.task, wanted, scratch)
     rows = examples.take(pa.array(np.searchsorted(examples["example_id"], shown.example_ids)))
     histories = rows["history"].to_pylist()
-    return Asked(shown, [h if settings.task == "recovery" else h[-1:] for h in histories])
+    named = (h if settings.task == "recovery" else h[-1:] for h in histories)
+    return Asked(shown, Ragged(named))
 
 
 def _training_ids(examples: pa.Table, settings: AdapterTraining) -> np.ndarray:
@@ -118,16 +136,25 @@ def _warn_of_capacity(width: int, hidden_size: int, n_items: int) -> None:
 def _follow(reports: Iterator[Report], total: int) -> list[Report]:
     """Run a training to its end with one progress line; return the reports of its epochs."""
     finished: list[Report] = []
-    ticker = None
+    ticker, first = None, None
     for report in reports:
         if report.validation is not None:
             finished.append(report)
             continue
-        # made at the first step taken here: steps of an earlier run must not count in the rate
-        ticker = ticker or Ticker("step", total, report.step - 1)
-        known = {"validation": finished[-1].validation or 0.0} if finished else {}
-        ticker.tick(report.step, loss=report.loss, accuracy=report.accuracy, **known)
-    logger.info("validation accuracy %.3f after %d epochs", finished[-1].validation, len(finished))
+        # from the first step taken here: those of an earlier run must not count in the rates
+        ticker, first = ticker or Ticker("step", total, report.step - 1), first or report
+        seconds = max(report.seconds - first.seconds, 1e-9)
+        figures = {"loss": report.loss, "accuracy": report.accuracy}
+        if finished:
+            figures["validation"] = finished[-1].validation or 0.0
+        figures["samples/s"] = (report.samples - first.samples) / seconds
+        figures["tokens/s"] = (report.tokens - first.tokens) / seconds
+        ticker.tick(report.step, **figures)
+    kept = finished[-1].best_epoch
+    logger.info(
+        "validation accuracy %.3f, of epoch %d of %d",
+        *(finished[kept - 1].validation, kept, len(finished)),
+    )
     return finished
 
 
