@@ -227,6 +227,16 @@ def _heads_of_embedded(config: Config) -> Contradictions:
         )
 
 
+def _heads_of_q_former(config: Config) -> Contradictions:
+    sizes = config["adapter"]["q_former"]
+    width, heads = sizes["query_width"], sizes["heads"]
+    if "q_former" in config["adapter"]["kinds"] and heads > 0 and width % heads:
+        yield (
+            ("adapter", "q_former", "heads"),
+            f"{heads} heads cannot share a query_width of {width}; wanted a divisor of it",
+        )
+
+
 def _events_tables(config: Config) -> Contradictions:
     data = config["data"]
     if "events" in data["sources"]:
@@ -288,5 +298,6 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     search.never_trained,
     search.contradictions,
     _heads_of_embedded,
+    _heads_of_q_former,
     _llm_folder,
 )

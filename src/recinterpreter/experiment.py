@@ -30,11 +30,13 @@ from recinterpreter.settings import (
     EventsSource,
     GRU4RecRecipe,
     Ingest,
+    MLPSizes,
     MovieLensSource,
     NotNegative,
     Number,
     OracleItems,
     Positive,
+    QFormerSizes,
     RecommenderName,
     RecommenderTraining,
     Report,
@@ -42,6 +44,7 @@ from recinterpreter.settings import (
     Scores,
     Section,
     Share,
+    SoftTokensSizes,
     Source,
     Split,
     Standardise,
@@ -106,6 +109,9 @@ class Adapter(Section):
     """How an adapter is trained through the frozen LLM."""
 
     kinds: Annotated[list[AdapterKind], Field(min_length=1)]
+    mlp: MLPSizes
+    soft_tokens: SoftTokensSizes
+    q_former: QFormerSizes
     tasks: Annotated[list[Task], Field(min_length=1)]
     standardise: Standardise
     warm_start_steps: Whole
@@ -215,7 +221,8 @@ class Settings(Section):
         )
 
     def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:
-        """Settings of train_adapter."""
+        """Settings of train_adapter: of all kinds' sizes, those of its own kind."""
+        sizes = getattr(self.adapter, adapter, None)
         return AdapterTraining.model_validate(
             {
                 **_shared(self.adapter, AdapterTraining),
@@ -223,6 +230,7 @@ class Settings(Section):
                 "seed": int(seed),
                 "task": task,
                 "adapter": adapter,
+                "sizes": sizes and sizes.model_dump(),
                 "llm": self.llm.source,
                 "revision": self.llm.revision,
                 "examples_per_epoch": getattr(self.adapter.examples_per_epoch, task),

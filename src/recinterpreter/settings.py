@@ -26,7 +26,9 @@ ItemTable = Literal["trained", "sasrec"]
 DenoiserKind = Literal["mlp1", "mlp2"]
 ScheduleName = Literal["linear", "cosine", "exp", "sqrt"]
 Task = Literal["recovery", "residual"]
-AdapterKind = Literal["conv_linear"]
+AdapterKind = Literal[
+    "conv_linear", "last_linear", "mlp", "soft_tokens", "per_position", "q_former"
+]
 Standardise = Literal["none", "dimension", "whiten"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
 Domain = Literal["movies", "games", "items"]
@@ -212,6 +214,27 @@ class Teaching(Section):
     embedded: EmbeddedLLM
 
 
+class MLPSizes(Section):
+    """The adapter with a hidden layer: how wide it is."""
+
+    hidden: Count
+
+
+class SoftTokensSizes(Section):
+    """The adapter with several soft tokens per state: how many."""
+
+    tokens: Count
+
+
+class QFormerSizes(Section):
+    """The adapter of learned queries that look at a state's positions."""
+
+    queries: Count
+    query_width: Annotated[int, Field(ge=2, le=4096)]
+    layers: Count
+    heads: Count
+
+
 class AdapterTraining(Section):
     """What train_adapter receives."""
 
@@ -219,6 +242,7 @@ class AdapterTraining(Section):
     seed: Whole
     task: Task
     adapter: AdapterKind
+    sizes: MLPSizes | SoftTokensSizes | QFormerSizes | None
     llm: str
     revision: str | None
     standardise: Standardise

@@ -1,22 +1,32 @@
 """Small examples of what an adapter is trained on, and settings to train it with."""
 
+from typing import get_args
+
 import numpy as np
 import torch
 from language_models import TITLES
 
 from recinterpreter.interpretation.shown import Asked, ShownStates
-from recinterpreter.language_model.adapter import ConvLinearAdapter
-from recinterpreter.settings import AdapterTraining, Task
+from recinterpreter.language_model.adapters import ConvLinearAdapter
+from recinterpreter.settings import AdapterKind, AdapterTraining, Task
 
 POSITIONS, WIDTH = 4, 24
+KINDS: tuple[AdapterKind, ...] = get_args(AdapterKind)
+SIZES: dict[AdapterKind, dict[str, int]] = {
+    "mlp": {"hidden": 40},
+    "soft_tokens": {"tokens": 3},
+    "q_former": {"queries": 5, "query_width": 16, "layers": 1, "heads": 2},
+}
 
 
-def settings(**changes: object) -> AdapterTraining:
+def settings(kind: AdapterKind = "conv_linear", **changes: object) -> AdapterTraining:
+    """Settings of a short training, for a small adapter of any kind."""
     values: dict[str, object] = {
         "domain": "movies",
         "seed": 3,
         "task": "residual",
-        "adapter": "conv_linear",
+        "adapter": kind,
+        "sizes": SIZES.get(kind),
         "llm": "x",
         "revision": None,
         "standardise": "whiten",

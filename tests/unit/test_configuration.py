@@ -109,6 +109,10 @@ def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> No
         ("split: {train: 0.9, validation: 0.1}", "split.train: train 0.9 + validation 0.1 leaves"),
         ("recommenders: {sasrec: {heads: 3}}", "3 heads cannot share an embedding_size of 128"),
         ("llm: {embedded: {heads: 3}}", "3 heads cannot share a hidden_size of 128"),
+        (
+            "adapter: {kinds: [q_former], q_former: {heads: 3}}",
+            "adapter.q_former.heads: 3 heads cannot share a query_width of 128",
+        ),
         ("recommenders: {seeds: [1, 1]}", "recommenders.seeds: names 1 twice"),
         ("answers: {controls: [mean_state, mean_state]}", "answers.controls: names mean_state twi"),
         ("recommenders: {caser: {sizes: [2, 2]}}", "recommenders.caser.sizes: names 2 twice"),
@@ -141,6 +145,10 @@ def test_own_events_need_both_tables() -> None:
 def test_sasrec_heads_do_not_matter_without_sasrec() -> None:
     text = "recommenders: {names: [gru4rec], sasrec: {heads: 3}}"
     assert load_with(text).recommenders.names == ["gru4rec"]
+
+
+def test_heads_of_a_q_former_do_not_matter_without_one() -> None:
+    assert load_with("adapter: {q_former: {heads: 3}}").adapter.kinds == ["conv_linear"]
 
 
 def test_all_is_told_together() -> None:

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from recinterpreter.experiment import LLM, Settings
+from recinterpreter.settings import AdapterKind
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -48,6 +50,16 @@ def test_a_stage_does_not_receive_what_others_read() -> None:
     other = settings(recommenders={"gru4rec": deeper})
     assert before.training("sasrec", "0") == other.training("sasrec", "0")
     assert before.training("gru4rec", "0") != other.training("gru4rec", "0")
+
+
+def test_an_adapter_receives_the_sizes_of_its_own_kind() -> None:
+    before, after = settings(), settings(adapter={"mlp": {"hidden": 7}})
+    for kind in get_args(AdapterKind):
+        cell = ("demo", "recovery", kind, "0")
+        same = before.adapter_training(*cell) == after.adapter_training(*cell)
+        assert same == (kind != "mlp")
+        sizes = before.adapter_training(*cell).sizes
+        assert (sizes and sizes.model_dump()) == CONFIG["adapter"].get(kind)
 
 
 def test_ingest_receives_its_own_source_only() -> None:

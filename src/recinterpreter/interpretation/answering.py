@@ -8,28 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from recinterpreter.errors import UserError
 from recinterpreter.interpretation.shown import ShownStates, soft_tokens
-from recinterpreter.language_model.adapter import ConvLinearAdapter
+from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.decoding import greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate
 
 
-def rebuild(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> ConvLinearAdapter:
-    """Make an adapter again from its checkpoint; UserError where the two do not fit together."""
-    positions, width = config["shape"]
-    adapter = ConvLinearAdapter(positions, width, config["hidden_size"], scale=1.0)
-    try:
-        adapter.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise UserError(f"the adapter's weights do not fit its config.json: {error}") from error
-    return adapter.eval()
-
-
 @torch.inference_mode()
 def answer_states(
-    adapter: ConvLinearAdapter,
+    adapter: Adapter,
     llm: FrozenLanguageModel,
     template: PromptTemplate,
     states: ShownStates,

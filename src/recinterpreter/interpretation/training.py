@@ -25,7 +25,7 @@ from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.shown import Asked
 from recinterpreter.interpretation.starts import warm_start
 from recinterpreter.interpretation.workers import Workers
-from recinterpreter.language_model.adapter import ConvLinearAdapter
+from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.codes import Codes
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate, templates
@@ -42,7 +42,7 @@ def learning_rate(settings: AdapterTraining, epoch: int) -> float:
 
 
 def train(
-    adapter: ConvLinearAdapter,
+    adapter: Adapter,
     llm: FrozenLanguageModel,
     titles: Sequence[str],
     training: Asked,

@@ -1,6 +1,8 @@
-"""The adapter: from a recommender's hidden state to soft tokens, the only part that is trained.
+"""An adapter: from a recommender's hidden state to soft tokens, the only part that is trained.
 
-Shapes: B examples, L positions of a state, D its width, K soft tokens, H the LLM's width.
+Every kind (`adapters`) turns states into features and ends in one linear layer, `project`.
+Shapes: B examples, L positions of a state, D its width, P features that are projected, each F
+wide, K soft tokens, H the LLM's width.
 """
 
 from __future__ import annotations
@@ -24,25 +26,60 @@ def capacity(width: int, hidden_size: int, n_items: int) -> float:
     return width * hidden_size / n_items
 
 
-class ConvLinearAdapter(nn.Module):
-    """The paper's adapter: a convolution L x 1 over positions, then one linear layer to H; K = 1.
+class Adapter(nn.Module):
+    """What all kinds share: standardised states, `features` of them, a linear map to soft tokens.
 
     States are first standardised with statistics of the training states, which belong to the
-    checkpoint (`fit_statistics`). Positions outside the mask weigh nothing.
+    checkpoint (`fit_statistics`). Positions outside the mask have no say.
     """
 
     mean: Tensor
     standardise: Tensor
 
-    def __init__(self, positions: int, width: int, hidden_size: int, scale: float) -> None:
-        """Start with all positions alike and soft tokens of about root mean square `scale`."""
+    def __init__(
+        self, positions: int, width: int, features: int, hidden_size: int, std: float, each: int = 1
+    ) -> None:
+        """Make the last layer, F features -> `each` soft tokens, of entries with deviation std."""
         super().__init__()
-        self.combine = nn.Parameter(torch.ones(positions))
-        self.project = nn.Linear(width, hidden_size)
-        nn.init.normal_(self.project.weight, std=scale / (positions * width) ** 0.5)
+        self.positions, self.width, self.hidden_size = positions, width, hidden_size
+        self.project = nn.Linear(features, each * hidden_size)
+        nn.init.normal_(self.project.weight, std=std)
         nn.init.zeros_(self.project.bias)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("standardise", torch.eye(width))
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Map states (B, L, D) with their mask (B, L) to soft tokens (B, K, H); see `features`."""
+        soft: Tensor = self.project(self.features(states, mask))
+        return soft.reshape(len(states), -1, self.hidden_size)
+
+    def features(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Turn states (B, L, D) with their mask (B, L) into what is projected: (B, P, F).
+
+        Raises UserError for states of another shape than the adapter was made for.
+        """
+        if states.shape[1:] != (self.positions, self.width):
+            raise UserError(
+                f"states are {tuple(states.shape[1:])} (positions, width), the adapter was made "
+                f"for {(self.positions, self.width)}; train it on states of this shape"
+            )
+        return self._features(states.float(), mask)
+
+    def _features(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Do what `features` promises, each kind in its own way."""
+        raise NotImplementedError
+
+    def standard(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Standardise states (B, L, D); zeros where the mask (B, L) hides them."""
+        standard = (states - self.mean) @ self.standardise
+        return standard.masked_fill(~mask[..., None], 0.0)
+
+    def combined(self, states: Tensor, weights: Tensor) -> Tensor:
+        """Standardise and sum over positions, each with its weight (B, L): (B, D).
+
+        All of it is linear, so the positions are combined before the wide product.
+        """
+        return torch.einsum("bl,bld->bd", weights, states - self.mean) @ self.standardise
 
     @torch.no_grad()
     def fit_statistics(self, batches: Iterable[tuple[Tensor, Tensor]], how: Standardise) -> None:
@@ -73,15 +110,3 @@ class ConvLinearAdapter(nn.Module):
         spread = (variances.clamp_min(0) + RIDGE * variances.mean()).sqrt().clamp_min(1e-12)
         self.mean.copy_(mean)
         self.standardise.copy_((directions / spread) @ directions.T)
-
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """Map states (B, L, D) with their mask (B, L) to soft tokens (B, K = 1, H)."""
-        if states.shape[1:] != (len(self.combine), len(self.mean)):
-            raise UserError(
-                f"states are {tuple(states.shape[1:])} (positions, width), the adapter was made "
-                f"for {(len(self.combine), len(self.mean))}; train it on states of this shape"
-            )
-        # all of it is linear, so the positions are combined before the wide products
-        combined = torch.einsum("bl,bld->bd", self.combine * mask, states.float() - self.mean)
-        soft: Tensor = self.project(combined @ self.standardise)
-        return soft[:, None]

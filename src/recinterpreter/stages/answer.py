@@ -8,8 +8,9 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import read_json, read_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.answering import answer_states, rebuild
+from recinterpreter.interpretation.answering import answer_states
 from recinterpreter.interpretation.shown import read_states
+from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.settings import Answering

@@ -23,7 +23,8 @@ from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.shown import Asked, read_states
 from recinterpreter.interpretation.training import train
 from recinterpreter.interpretation.workers import Workers
-from recinterpreter.language_model.adapter import WANTED_CAPACITY, ConvLinearAdapter, capacity
+from recinterpreter.language_model.adapter import WANTED_CAPACITY, capacity
+from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.loading import load
 from recinterpreter.settings import AdapterTraining
 from recinterpreter.ticker import Ticker
@@ -62,7 +63,7 @@ def train_adapter(
     _warn_of_capacity(width, model.hidden_size, len(catalogue))
 
     torch.manual_seed(settings.seed)
-    adapter = ConvLinearAdapter(positions, width, model.hidden_size, model.embedding_rms())
+    adapter = build(settings, positions, width, model.hidden_size, model.embedding_rms())
     adapter.fit_statistics(training.states.batches(AT_A_TIME), settings.standardise)
     adapter.to(model.device)
     titles = ["", *catalogue]
