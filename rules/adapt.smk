@@ -15,15 +15,15 @@ rule train_adapter:
         "results/logs/{dataset}/train_adapter/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
     conda:
         "../envs/torch.yaml"
-    threads: 1
+    threads: SETTINGS.adapter.processes
     resources:
-        gpu=GPU,
+        gpu=GPU * SETTINGS.adapter.processes,
     params:
         settings=lambda w: SETTINGS.adapter_training(w.dataset, w.task, w.adapter, w.seed).as_json(),
         llm=language_model_name,
         code=code_digest("train_adapter"),
     shell:
-        "python -m recinterpreter.stages.train_adapter"
+        "{TRAIN_TOGETHER} -m recinterpreter.stages.train_adapter"
         " --settings {params.settings:q}"
         " --examples {input.examples}"
         " --items {input.items_table}"

@@ -47,6 +47,13 @@ SETTINGS = read_settings()
 
 GPU = n_gpus_wanted()
 
+# torchrun takes seconds to start, so a single process does without it.
+TRAIN_TOGETHER = (
+    "python"
+    if SETTINGS.adapter.processes == 1
+    else f"torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes}"
+)
+
 
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_-]*",

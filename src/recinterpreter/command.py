@@ -106,7 +106,11 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
         for key, kind in hints.items():
             if kind is Progress:
                 folder = work_folder(Path(work), name, code, hints, arguments) if work else None
-                if folder and not hold(lock := folder.with_suffix(".lock"), wait=False):
+                if (
+                    folder
+                    and not _follows()
+                    and not hold(lock := folder.with_suffix(".lock"), wait=False)
+                ):
                     logger.warning("a process of an earlier run is still at this; waiting for it")
                     hold(lock, wait=True)
                 arguments[key] = Progress(folder)
@@ -126,13 +130,24 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
         sys.exit(1)
     seconds = time.perf_counter() - started
     logger.info("done in %.1f s", seconds)
-    if log:
+    if log and not _follows():
         write_json(Path(log).with_suffix(".json"), _record(name, code, seconds, arguments))
+
+
+def _claim(folder: Path) -> None:
+    if not hold(lock := folder.with_suffix(".lock"), wait=False):
+        logger.warning("a process of an earlier run is still at this; waiting for it")
+        hold(lock, wait=True)
+
+
+def _follows() -> bool:
+    """Whether torchrun has started this process beside one that leads, logs and writes."""
+    return os.environ.get("RANK", "0") != "0"
 
 
 def _configure_logging(name: str, log: Path | None) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if log:
+    if log and not _follows():
         # a full disk shall not keep us from saying on the terminal that it is full
         logging.raiseExceptions = False
         with suppress(OSError):
@@ -142,7 +157,7 @@ def _configure_logging(name: str, log: Path | None) -> None:
     for handler in handlers:
         handler.setFormatter(logging.Formatter(f"[{label}] %(message)s"))
     logger.handlers = handlers
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.ERROR if _follows() else logging.INFO)
     logger.propagate = False
 
 

@@ -121,6 +121,7 @@ class Adapter(Section):
     examples_per_epoch: ExamplesPerEpoch
     batch_size: Count
     batches_by_length: bool
+    processes: Count
     learning_rate_first: Positive
     learning_rate: Positive
     rising_epochs: Count

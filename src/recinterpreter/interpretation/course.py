@@ -15,13 +15,24 @@ from recinterpreter.settings import AdapterTraining
 
 
 @dataclass(frozen=True)
+class Step:
+    """What a step found and what it cost: examples, positions, and floating-point operations."""
+
+    loss: float
+    accuracy: float
+    samples: int
+    tokens: int
+    operations: float
+
+
+@dataclass(frozen=True)
 class Report:
     """Steps taken, epochs finished, and the figures of this step or, after it, of its epoch.
 
     loss: per answer token; accuracy: share of answers foretold token by token; validation: that of
     the validation examples, set after an epoch; best_epoch: the one it was highest in, 0 before
-    the first; samples, tokens: asked so far, and positions computed for them; seconds: since the
-    start.
+    the first; samples, tokens, operations: asked so far, positions computed for them, and
+    floating-point operations; seconds: since the start.
     """
 
     step: int
@@ -32,6 +43,7 @@ class Report:
     best_epoch: int
     samples: int
     tokens: int
+    operations: float
     seconds: float
 
 
@@ -50,6 +62,7 @@ class Course:
     totals: tuple[float, float] = (0.0, 0.0)
     samples: int = 0
     tokens: int = 0
+    operations: float = 0.0
     seconds: float = 0.0
     step: int = 0
 
@@ -81,12 +94,14 @@ class Course:
             patience is not None and done > 0 and done - self.best_epoch >= patience
         )
 
-    def count(self, loss: float, accuracy: float, samples: int, tokens: int) -> None:
-        """Take in a step: its figures, examples and positions."""
+    def count(self, step: Step) -> None:
+        """Take in a step that the optimizer has made."""
         self.average.update_parameters(self.adapter)
         self.step, self.batches = self.step + 1, self.batches + 1
-        self.samples, self.tokens = self.samples + samples, self.tokens + tokens
-        self.totals = (self.totals[0] + loss * samples, self.totals[1] + accuracy * samples)
+        self.samples, self.tokens = self.samples + step.samples, self.tokens + step.tokens
+        self.operations += step.operations
+        loss, right = self.totals
+        self.totals = (loss + step.loss * step.samples, right + step.accuracy * step.samples)
 
     def finish_epoch(self, validation: float, samples: int) -> Report:
         """End the epoch with its figure of validation; samples: how many examples it had.
@@ -116,6 +131,7 @@ class Course:
             best_epoch=self.best_epoch if best is None else best,
             samples=self.samples,
             tokens=self.tokens,
+            operations=self.operations,
             seconds=self.seconds,
         )
 
@@ -145,7 +161,7 @@ class Course:
         return True
 
 
-_PLACE = ("batches", "totals", "samples", "tokens", "seconds", "step")
+_PLACE = ("batches", "totals", "samples", "tokens", "operations", "seconds", "step")
 
 
 def _of(report: Report) -> float:

@@ -16,10 +16,18 @@ logger = logging.getLogger("recinterpreter")
 Part = TypeVar("Part")
 
 
-class Passes:
-    """Knows how many examples a pass may have, and learns it from running out of memory."""
+FEW = 4  # examples of a pass from which on computing layers twice beats splitting further
 
-    def __init__(self) -> None:
+
+class Passes:
+    """Knows how many examples a pass may have, and learns it from running out of memory.
+
+    compute_twice: lets the LLM's layers keep less and compute it again (`layers`).
+    """
+
+    def __init__(self, compute_twice: Callable[[], None]) -> None:
+        self._compute_twice = compute_twice
+        self._twice = False
         self.rows: int | None = None
 
     def over(
@@ -38,11 +46,19 @@ class Passes:
             self._spare(size)
 
     def _spare(self, size: int) -> None:
-        if size == 1:
-            raise UserError(
-                "out of memory with a single example; wanted more memory or a smaller LLM"
-            )
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        self.rows = size // 2
-        logger.warning("out of memory with %d examples a pass; going on with %d", size, self.rows)
+        if size <= FEW and not self._twice:
+            self._compute_twice()
+            self._twice = True
+            logger.warning("out of memory with %d examples a pass; computing layers twice", size)
+        elif size > 1:
+            self.rows = size // 2
+            logger.warning(
+                "out of memory with %d examples a pass; going on with %d", size, self.rows
+            )
+        else:
+            raise UserError(
+                "out of memory with a single example; wanted more memory, a smaller LLM, or one of "
+                "llm's settings that make it smaller"
+            )

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from recinterpreter.checkpoint import Progress
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.batches import Batch, epoch_batches, epoch_rows, made_ready
-from recinterpreter.interpretation.course import Course, Report
+from recinterpreter.interpretation.course import Course, Report, Step
 from recinterpreter.interpretation.passes import Passes
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.shown import Asked
@@ -27,7 +27,9 @@ from recinterpreter.interpretation.starts import warm_start
 from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.codes import Codes
+from recinterpreter.language_model.cost import sizes
 from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.layers import checkpoint_layers
 from recinterpreter.language_model.prompts import PromptTemplate, templates
 from recinterpreter.settings import AdapterTraining
 
@@ -75,10 +77,10 @@ def train(
             group["lr"] = learning_rate(settings, epoch)
         ready = made_ready(batches[course.batches :], partial(asking.ready, training))
         for batch, states in ready:
-            loss, accuracy, tokens = asking.learn(course, answers, batch, states)
-            course.count(loss, accuracy, len(batch.rows), tokens)
+            step = asking.learn(course, answers, batch, states)
+            course.count(step)
             course.seconds = time.monotonic() - began
-            yield course.report(loss, accuracy)
+            yield course.report(step.loss, step.accuracy)
             if workers.leads and time.monotonic() - saved > SAVED_EVERY:
                 course.save(progress)
                 saved = time.monotonic()
@@ -103,7 +105,8 @@ class Asking:
         workers: Workers,
     ) -> None:
         self.llm, self.titles, self.phrasings, self.workers = llm, titles, phrasings, workers
-        self.passes = Passes()
+        self.sizes = sizes(llm.model.config)
+        self.passes = Passes(partial(checkpoint_layers, llm.model, True))
 
     def answers(self, asked: Asked) -> Ragged:
         """Return the tokens of all answers; they are the same in every phrasing of a task."""
@@ -119,10 +122,10 @@ class Asking:
 
     def learn(
         self, course: Course, answers: Ragged, batch: Batch, states: tuple[Tensor, Tensor]
-    ) -> tuple[float, float, int]:
-        """Take a step; return (loss per answer token, share foretold, positions computed)."""
+    ) -> Step:
+        """Move the adapter by what a batch teaches; UserError when the loss is no number."""
         n_tokens = int(answers.lengths[batch.rows].sum())
-        figures, positions = self._asked(
+        figures = self._asked(
             course.adapter,
             answers,
             batch,
@@ -130,8 +133,8 @@ class Asking:
             lambda loss: torch.autograd.backward(loss / n_tokens),
             course.optimizer.zero_grad,
         )
-        loss, right = self.workers.total(figures).tolist()
-        loss /= n_tokens
+        total, right, tokens, operations = self.workers.total(figures).tolist()
+        loss = total / n_tokens
         if not math.isfinite(loss):
             raise UserError(
                 f"the loss is {loss} at step {course.step + 1} (epoch {len(course.reports) + 1}); "
@@ -140,7 +143,8 @@ class Asking:
             )
         self.workers.total_gradient(course.adapter.parameters())
         course.optimizer.step()
-        return loss, right / len(batch.rows), positions * self.workers.count
+        n = len(batch.rows)
+        return Step(loss, right / n, n, int(tokens), operations)
 
     @torch.no_grad()
     def foretold(self, adapter: nn.Module, asked: Asked, answers: Ragged, batch_size: int) -> float:
@@ -148,12 +152,12 @@ class Asking:
 
         By the first phrasing, the one that is asked at test.
         """
-        right = torch.zeros(2, device=self.llm.device)
+        figures = torch.zeros(4, dtype=torch.float64, device=self.llm.device)
         rows = np.argsort(-answers.lengths, kind="stable")
         batches = [Batch(0, rows[a : a + batch_size]) for a in range(0, len(rows), batch_size)]
         for batch, states in made_ready(batches, partial(self.ready, asked)):
-            right += self._asked(adapter, answers, batch, states)[0]
-        return float(self.workers.total(right)[1]) / len(asked)
+            figures += self._asked(adapter, answers, batch, states)
+        return float(self.workers.total(figures)[1]) / len(asked)
 
     def _asked(
         self,
@@ -163,22 +167,24 @@ class Asking:
         states: tuple[Tensor, Tensor],
         learn: Callable[[Tensor], None] | None = None,
         undo: Callable[[], None] = lambda: None,
-    ) -> tuple[Tensor, int]:
-        """Ask this process's share of a batch: ([summed loss, answers foretold], positions)."""
+    ) -> Tensor:
+        """Ask this process's share of a batch: [loss, answers foretold, positions, operations]."""
         mine = self.workers.share(batch.rows)
         template = self.phrasings[batch.phrasing]
+        prefix = len(self.llm.opening(template))
 
-        def one_pass(part: slice) -> tuple[Tensor, int]:
+        def one_pass(part: slice) -> Tensor:
             values, mask = (x[part].to(self.llm.device, non_blocking=True) for x in states)
             soft = adapter(values.float().flatten(0, 1), mask.flatten(0, 1))
             soft = soft.reshape(*values.shape[:2], *soft.shape[1:])
             told = self.llm.told(template, soft, [answers[row] for row in mine[part]])
             if learn is not None:
                 learn(told.loss)
-            return torch.stack([told.loss.detach(), told.right.sum()]).to(soft), told.positions
+            n = len(values)
+            operations = n * self.sizes.training(told.positions / n, prefix, told.n_tokens / n)
+            counted = torch.tensor([told.positions, operations], dtype=torch.float64)
+            found = torch.stack([told.loss.detach().double(), told.right.sum().double()])
+            return torch.cat([found.to(self.llm.device), counted.to(self.llm.device)])
 
-        parts = self.passes.over(len(mine), one_pass, undo)
-        figures = torch.zeros(2, device=self.llm.device)
-        for figure, _ in parts:
-            figures += figure
-        return figures, sum(positions for _, positions in parts)
+        none = torch.zeros(4, dtype=torch.float64, device=self.llm.device)
+        return sum(self.passes.over(len(mine), one_pass, undo), none)

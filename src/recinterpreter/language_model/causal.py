@@ -46,6 +46,11 @@ class LanguageModel:
         return int(self.embeddings.weight.shape[1])
 
     @property
+    def dtype(self) -> torch.dtype:
+        """What the LLM computes in."""
+        return self.embeddings.weight.dtype
+
+    @property
     def vocabulary(self) -> int:
         """Number of rows of the embedding table, V; a tokenizer may use fewer."""
         return int(self.embeddings.weight.shape[0])

@@ -25,6 +25,7 @@ from recinterpreter.interpretation.training import train
 from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, capacity
 from recinterpreter.language_model.adapters import build
+from recinterpreter.language_model.cost import gemm_rate
 from recinterpreter.language_model.loading import load
 from recinterpreter.settings import AdapterTraining
 from recinterpreter.ticker import Ticker
@@ -69,7 +70,7 @@ def train_adapter(
     titles = ["", *catalogue]
     total = settings.epochs * steps_per_epoch(settings, len(training))
     course = train(adapter, model, titles, training, validation, settings, progress, workers)
-    reports = _follow(course, total)
+    reports = _follow(course, total, gemm_rate(model.device, model.dtype))
     if workers.leads:
         rows = [row for report in reports for row in _rows(report)]
         tables.write_rows(steps, rows, tables.STEPS)
@@ -134,8 +135,11 @@ def _warn_of_capacity(width: int, hidden_size: int, n_items: int) -> None:
         )
 
 
-def _follow(reports: Iterator[Report], total: int) -> list[Report]:
-    """Run a training to its end with one progress line; return the reports of its epochs."""
+def _follow(reports: Iterator[Report], total: int, peak: float) -> list[Report]:
+    """Run a training to its end with one progress line; return the reports of its epochs.
+
+    peak: operations a second of which a large matrix product is capable here.
+    """
     finished: list[Report] = []
     ticker, first = None, None
     for report in reports:
@@ -150,6 +154,7 @@ def _follow(reports: Iterator[Report], total: int) -> list[Report]:
             figures["validation"] = finished[-1].validation or 0.0
         figures["samples/s"] = (report.samples - first.samples) / seconds
         figures["tokens/s"] = (report.tokens - first.tokens) / seconds
+        figures["% of peak"] = 100 * (report.operations - first.operations) / seconds / peak
         ticker.tick(report.step, **figures)
     kept = finished[-1].best_epoch
     logger.info(
