@@ -18,7 +18,7 @@ from recinterpreter.interpretation import training
 from recinterpreter.interpretation.batches import steps_per_epoch
 from recinterpreter.interpretation.course import Report
 from recinterpreter.interpretation.training import Asking, learning_rate, train
-from recinterpreter.language_model.adapter import ConvLinearAdapter
+from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.causal import Tokens
 from recinterpreter.language_model.frozen import FrozenLanguageModel, Told
 from recinterpreter.language_model.prompts import PromptTemplate
@@ -108,7 +108,7 @@ def test_patience_keeps_the_best_epoch_and_stops(monkeypatch: pytest.MonkeyPatch
     told = iter([0.2, 0.5, 0.4, 0.5, 0.1, 0.9])
     kept: list[torch.Tensor] = []
 
-    def foretold(asking: Asking, adapter: ConvLinearAdapter, *_: object) -> float:
+    def foretold(asking: Asking, adapter: Adapter, *_: object) -> float:
         kept.append(adapter.project.weight.detach().clone())
         return next(told)
 
