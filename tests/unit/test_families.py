@@ -13,6 +13,7 @@ from language_models import TITLES, random_soft
 
 from recinterpreter.errors import UserError
 from recinterpreter.language_model import plain
+from recinterpreter.language_model.decoding import greedy
 from recinterpreter.language_model.embedded import make_tokenizer
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate, templates
@@ -110,6 +111,15 @@ def test_the_fast_way_gives_what_the_model_itself_gives(
     assert (gradient - wanted).abs().max() < 1e-5 * wanted.abs().max()
     assert all(torch.equal(before[n], t) for n, t in llm.model.state_dict().items())
     assert all(p.grad is None for p in llm.model.parameters())
+
+
+@pytest.mark.parametrize("template", PHRASINGS, ids=lambda template: template.name)
+def test_a_batch_answers_as_the_plain_way(
+    llm: FrozenLanguageModel, template: PromptTemplate
+) -> None:
+    soft = random_soft(llm, 4, template.slots, 2)
+    texts = [answer.text for answer in greedy(llm, template, soft, 4, 12)]
+    assert texts == [plain.answer(llm, template, soft[i : i + 1], 12) for i in range(4)]
 
 
 def test_the_scale_of_embeddings_is_that_of_what_enters_the_model(llm: FrozenLanguageModel) -> None:
