@@ -10,12 +10,10 @@ from language_models import TITLES, frozen
 
 from recinterpreter import tables
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.answering import answer_states
-from recinterpreter.interpretation.shown import ShownStates, read_states, soft_tokens
+from recinterpreter.interpretation.shown import read_states, soft_tokens
 from recinterpreter.interpretation.starts import warm_start
 from recinterpreter.language_model.adapter import capacity
 from recinterpreter.language_model.codes import Codes
-from recinterpreter.language_model.prompts import templates
 from recinterpreter.settings import Task
 
 
@@ -86,21 +84,6 @@ def test_warm_start_points_to_the_named_titles_at_the_llms_scale(task: Task) -> 
     right = np.mean([item in named for item, named in zip(nearest, unseen.items, strict=True)])
     assert right > 0.9  # by chance 1/12, at most 4/12
     assert float(shown.square().mean().sqrt()) == pytest.approx(llm.embedding_rms(), rel=0.3)
-
-
-def test_answers_come_for_every_state_and_for_none() -> None:
-    llm, asked = frozen(), asked_about(5, "residual")
-    template = templates("residual", "movies")[0]
-    rows = [
-        row
-        for batch in answer_states(new_adapter(32), llm, template, asked.states, 2, 6)
-        for row in batch
-    ]
-    assert [row["example_id"] for row in rows] == [1, 2, 3, 4, 5]
-    assert {row["template"] for row in rows} == {"residual-0"}
-    nothing = ShownStates(np.arange(1, 4), None, np.zeros((3, 2, POSITIONS), bool))
-    (empty,) = answer_states(new_adapter(32), llm, template, nothing, 8, 6)
-    assert len({row["text"] for row in empty}) == 1
 
 
 def test_states_are_shown_with_the_last_item_at_the_right(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -10,32 +11,70 @@ import torch
 
 from recinterpreter.interpretation.shown import ShownStates, soft_tokens
 from recinterpreter.language_model.adapter import Adapter
-from recinterpreter.language_model.decoding import greedy
+from recinterpreter.language_model.batching import Batches
+from recinterpreter.language_model.decoding import Answer, greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate
 
 
-@torch.inference_mode()
-def answer_states(
-    adapter: Adapter,
-    llm: FrozenLanguageModel,
-    template: PromptTemplate,
-    states: ShownStates,
-    batch_size: int,
-    max_new_tokens: int,
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield rows of ANSWERS, a batch at a time, in the order of the states."""
-    for start in range(0, len(states), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(states)))
-        soft = soft_tokens(adapter, states, rows, llm.device)
-        answers = greedy(llm, template, soft, len(rows), max_new_tokens)
-        yield [
+class Interview:
+    """One question of a frozen LLM about any number of states, none of them shown to it twice.
+
+    What it says of a state is kept: the control of another user shows states that were shown
+    before, the mean state is one for all histories of a length, and an empty slot is always the
+    same.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        llm: FrozenLanguageModel,
+        template: PromptTemplate,
+        batch_size: int,
+        max_new_tokens: int,
+    ) -> None:
+        self._adapter, self._llm, self._template = adapter, llm, template
+        self._batches = Batches(batch_size)
+        self._max_new_tokens = max_new_tokens
+        self._said: dict[bytes, Answer] = {}
+
+    def ask(self, states: ShownStates) -> Iterator[int]:
+        """Ask about the states not asked about before; yield how many of all are answered."""
+        keys = _fingerprints(states)
+        first = {key: row for row, key in reversed(list(enumerate(keys))) if key not in self._said}
+        new = np.array(sorted(first.values()), np.int64)
+
+        def answers(rows: np.ndarray) -> list[Answer]:
+            with torch.inference_mode():
+                soft = soft_tokens(self._adapter, states, new[rows], self._llm.device)
+            return greedy(self._llm, self._template, soft, len(rows), self._max_new_tokens)
+
+        for rows, said in self._batches.over(len(new), answers):
+            self._said.update(zip((keys[row] for row in new[rows]), said, strict=True))
+            yield len(states) - len(new) + int(rows[-1]) + 1
+
+    def rows(self, states: ShownStates) -> list[dict[str, Any]]:
+        """Return the rows of ANSWERS of states that were asked about, in their order."""
+        return [
             {
-                "example_id": int(states.example_ids[row]),
-                "template": template.name,
+                "example_id": int(example),
+                "template": self._template.name,
                 "text": answer.text,
                 "n_new_tokens": answer.n_new_tokens,
                 "finished": answer.finished,
             }
-            for row, answer in zip(rows, answers, strict=True)
+            for example, answer in zip(
+                states.example_ids, map(self._said.__getitem__, _fingerprints(states)), strict=True
+            )
         ]
+
+
+def _fingerprints(states: ShownStates) -> list[bytes]:
+    """Return a key for each example: equal where the same states are shown."""
+    if states.values is None:
+        return [b""] * len(states)
+    keys = []
+    for row in range(len(states)):
+        shown = states.values[np.array([row])]
+        keys.append(blake2b(shown.tobytes() + states.mask[row].tobytes()).digest())
+    return keys

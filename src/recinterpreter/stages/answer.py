@@ -8,7 +8,7 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import read_json, read_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.answering import answer_states
+from recinterpreter.interpretation.answering import Interview
 from recinterpreter.interpretation.shown import read_states
 from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.loading import load
@@ -34,16 +34,14 @@ def answer(
     model = load(llm, settings.revision)
     adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
     template = templates(settings.task, settings.domain)[0]
+    interview = Interview(adapter, model, template, settings.batch_size, settings.max_new_tokens)
     for source, target in zip(selected, answers, strict=True):
         noted = tables.metadata(source)
         states = read_states(source, settings.task)
         ticker = Ticker(f"{noted['source']}: answer", len(states))
-        rows = []
-        for batch in answer_states(
-            adapter, model, template, states, settings.batch_size, settings.max_new_tokens
-        ):
-            rows += batch
-            ticker.tick(len(rows), finished=sum(row["finished"] for row in rows) / len(rows))
+        for done in interview.ask(states):
+            ticker.tick(done)
+        rows = interview.rows(states)
         logger.info("%s, for instance: %s", noted["source"], rows[0]["text"])
         metadata = {
             "recommender": noted["recommender"],
