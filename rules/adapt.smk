@@ -18,6 +18,7 @@ rule train_adapter:
     threads: SETTINGS.adapter.processes
     resources:
         gpu=GPU * SETTINGS.adapter.processes,
+        running=RUNNING,
     params:
         settings=lambda w: SETTINGS.adapter_training(w.dataset, w.task, w.adapter, w.seed).as_json(),
         llm=language_model_name,
@@ -29,6 +30,7 @@ rule train_adapter:
         " --items {input.items_table}"
         " --states {input.states}"
         " --llm {params.llm:q}"
+        " --running {resources.running:q}"
         " --config {output.config}"
         " --weights {output.weights}"
         " --steps {output.steps}"

@@ -54,6 +54,10 @@ TRAIN_TOGETHER = (
     else f"torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes}"
 )
 
+# How the LLM is handled here: a resource and no param, for no result depends on it, and Snakemake
+# takes none for stale when a resource changes.
+RUNNING = SETTINGS.running().as_json()
+
 
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_-]*",

@@ -19,6 +19,7 @@ rule answer:
     threads: 1
     resources:
         gpu=GPU,
+        running=RUNNING,
     params:
         settings=lambda w: SETTINGS.answering(w.dataset, w.task, w.adapter).as_json(),
         llm=language_model_name,
@@ -30,6 +31,7 @@ rule answer:
         " --weights {input.weights}"
         " --selected {input.selected}"
         " --llm {params.llm:q}"
+        " --running {resources.running:q}"
         " --answers {output.answers}"
         " --code {params.code}"
         " --log {log}"

@@ -47,15 +47,18 @@ rule check_language_model:
     conda:
         "../envs/torch.yaml"
     threads: 1
+    resources:
+        running=RUNNING,
     params:
+        settings=SETTINGS.loading().as_json(),
         llm=language_model_name,
-        revision=SETTINGS.llm.revision or "main",
         code=code_digest("check_language_model"),
     shell:
         "python -m recinterpreter.stages.check_language_model"
+        " --settings {params.settings:q}"
         " --items {input.items_table}"
         " --llm {params.llm:q}"
-        " --revision {params.revision:q}"
+        " --running {resources.running:q}"
         " --titles {output.titles}"
         " --facts {output.facts}"
         " --code {params.code}"

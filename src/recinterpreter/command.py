@@ -3,6 +3,7 @@
 A stage is one function with keyword-only parameters, annotated:
 
     settings: a `Section`           handed over as one line of JSON
+    running: Running                likewise; no result depends on it
     name: InputPath | InputPaths    must exist
     name: OutputPath | OutputPaths  its folder is made; the stage writes it atomically
     progress: Progress              where a training job keeps what it needs to go on
@@ -31,7 +32,7 @@ from pydantic import ValidationError
 from recinterpreter.checkpoint import Progress, write_json
 from recinterpreter.errors import UserError
 from recinterpreter.lock import hold
-from recinterpreter.settings import Section
+from recinterpreter.settings import Running, Section
 
 INPUT = "input"
 OUTPUT = "output"
@@ -191,7 +192,7 @@ def work_folder(
     digest = hashlib.sha256(f"{stage} {code}".encode())
     for name, kind in hints.items():
         value: Any = arguments.get(name)
-        if isinstance(value, Section):
+        if isinstance(value, Section) and not isinstance(value, Running):
             digest.update(value.as_json().encode())
         elif kind in (InputPath, InputPaths):
             for path in value if isinstance(value, list) else [value]:

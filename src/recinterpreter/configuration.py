@@ -276,6 +276,16 @@ def _llm_folder(config: Config) -> Contradictions:
         )
 
 
+def _spread_by_several(config: Config) -> Contradictions:
+    processes = config["adapter"]["processes"]
+    if config["llm"]["spread"] and processes > 1:
+        yield (
+            ("llm", "spread"),
+            f"got true, and adapter.processes is {processes}, each of which would want all GPUs; "
+            "wanted one of the two",
+        )
+
+
 _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("data", "sources"),
     _twice("recommenders", "names"),
@@ -300,4 +310,5 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _heads_of_embedded,
     _heads_of_q_former,
     _llm_folder,
+    _spread_by_several,
 )

@@ -30,16 +30,19 @@ from recinterpreter.settings import (
     EventsSource,
     GRU4RecRecipe,
     Ingest,
+    Loading,
     MLPSizes,
     MovieLensSource,
     NotNegative,
     Number,
     OracleItems,
     Positive,
+    Precision,
     QFormerSizes,
     RecommenderName,
     RecommenderTraining,
     Report,
+    Running,
     SASRecRecipe,
     Scores,
     Section,
@@ -53,6 +56,7 @@ from recinterpreter.settings import (
     Task,
     Teaching,
     Titles,
+    Weights,
     Whole,
 )
 
@@ -86,6 +90,10 @@ class LLM(Section):
 
     source: Annotated[str, Field(min_length=1)]
     revision: str | None
+    precision: Precision
+    weights: Weights
+    spread: bool
+    allow_pickle: bool
     embedded: EmbeddedLLM
 
     @property
@@ -211,6 +219,14 @@ class Settings(Section):
         """Settings of teach_language_model."""
         return Teaching(domain=self.domain(dataset), embedded=self.llm.embedded)
 
+    def loading(self) -> Loading:
+        """Settings of check_language_model, and part of those of all stages that load the LLM."""
+        return Loading(**_shared(self.llm, Loading))
+
+    def running(self) -> Running:
+        """Return what the stages that load the LLM are told beside their settings."""
+        return Running(**_shared(self.llm, Running))
+
     def selection(self) -> StateSelection:
         """Settings of select_states."""
         return StateSelection(**_shared(self.answers, StateSelection))
@@ -233,7 +249,7 @@ class Settings(Section):
                 "adapter": adapter,
                 "sizes": sizes and sizes.model_dump(),
                 "llm": self.llm.source,
-                "revision": self.llm.revision,
+                "loading": self.loading(),
                 "examples_per_epoch": getattr(self.adapter.examples_per_epoch, task),
             }
         )
@@ -246,7 +262,7 @@ class Settings(Section):
                 "task": task,
                 "adapter": adapter,
                 "llm": self.llm.source,
-                "revision": self.llm.revision,
+                "loading": self.loading(),
                 "batch_size": self.answers.batch_size,
                 "max_new_tokens": getattr(self.answers.max_new_tokens, task),
             }

@@ -30,6 +30,8 @@ AdapterKind = Literal[
     "conv_linear", "last_linear", "mlp", "soft_tokens", "per_position", "q_former"
 ]
 Standardise = Literal["none", "dimension", "whiten"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Weights = Literal["full", "int8", "int4"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
 Domain = Literal["movies", "games", "items"]
 
@@ -235,6 +237,24 @@ class QFormerSizes(Section):
     heads: Count
 
 
+class Loading(Section):
+    """Which weights of an LLM are read and in what numbers: what its answers depend on."""
+
+    revision: str | None
+    precision: Precision
+    weights: Weights
+
+
+class Running(Section):
+    """How an LLM is handled on a machine: its answers do not depend on it.
+
+    So it is in the settings of no stage; stages that load an LLM get it beside them.
+    """
+
+    spread: bool
+    allow_pickle: bool
+
+
 class AdapterTraining(Section):
     """What train_adapter receives."""
 
@@ -244,7 +264,7 @@ class AdapterTraining(Section):
     adapter: AdapterKind
     sizes: MLPSizes | SoftTokensSizes | QFormerSizes | None
     llm: str
-    revision: str | None
+    loading: Loading
     standardise: Standardise
     warm_start_steps: Whole
     epochs: Count
@@ -274,7 +294,7 @@ class Answering(Section):
     task: Task
     adapter: AdapterKind
     llm: str
-    revision: str | None
+    loading: Loading
     batch_size: Count
     max_new_tokens: Count
 

@@ -28,7 +28,7 @@ def settings(kind: AdapterKind = "conv_linear", **changes: object) -> AdapterTra
         "adapter": kind,
         "sizes": SIZES.get(kind),
         "llm": "x",
-        "revision": None,
+        "loading": {"revision": None, "precision": "auto", "weights": "full"},
         "standardise": "whiten",
         "warm_start_steps": 0,
         "epochs": 3,

@@ -6,7 +6,7 @@ from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import phrases
-from recinterpreter.settings import EmbeddedLLM
+from recinterpreter.settings import EmbeddedLLM, Loading, Running
 
 TITLES = [
     "Alien",
@@ -22,6 +22,9 @@ TITLES = [
     "Babe",
     "Heat",
 ]
+
+LOADING = Loading(revision=None, precision="auto", weights="full")
+RUNNING = Running(spread=False, allow_pickle=False)
 
 
 def settings(**changes: int | float) -> EmbeddedLLM:

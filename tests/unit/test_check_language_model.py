@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from language_models import TITLES
+from language_models import LOADING, RUNNING, TITLES
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import read_json
@@ -37,8 +37,10 @@ def test_titles_that_a_real_tokenizer_cannot_spell(
     monkeypatch.setattr(logging.getLogger("recinterpreter"), "propagate", True)
     titles, facts = tmp_path / "titles.parquet", tmp_path / "llm.json"
     check_language_model(
+        settings=LOADING,
         items=_items(tmp_path / "items.parquet", TITLES),
         llm=str(shared_data / "models" / name),
+        running=RUNNING,
         titles=titles,
         facts=facts,
     )

@@ -20,7 +20,7 @@ from recinterpreter.command import (
     work_folder,
 )
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Baseline, States
+from recinterpreter.settings import Baseline, Running, States
 
 SETTINGS = States(precision="float32", batch_size=2).as_json()
 
@@ -139,7 +139,13 @@ def test_settings_that_do_not_fit_are_told(
 
 
 def train(
-    *, settings: Baseline, data: InputPath, llm: str = "", weights: OutputPath, progress: Progress
+    *,
+    settings: Baseline,
+    data: InputPath,
+    llm: str = "",
+    running: Running,
+    weights: OutputPath,
+    progress: Progress,
 ) -> None:
     """Train."""
 
@@ -157,7 +163,8 @@ def test_a_work_folder_is_the_same_for_the_same_job(tmp_path: Path) -> None:
     one = folder_for(tmp_path)
     assert one == folder_for(tmp_path)
     assert one.parent == Path("work")
-    # where the result goes does not determine it
+    # how an LLM is handled, and where the result goes, do not determine it
+    assert one == folder_for(tmp_path, running=Running(spread=True, allow_pickle=True))
     assert one == folder_for(tmp_path, weights=tmp_path / "elsewhere")
 
 

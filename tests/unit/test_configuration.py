@@ -127,6 +127,10 @@ def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> No
         ("llm: {revision: main}", "llm.revision: got 'main'; wanted null, only a Hugging Face id"),
         ("llm: {source: ./m, revision: main}", "llm.revision: got 'main'; wanted null"),
         ("llm: {source: ./models/states}", "a folder named 'states', which is taken"),
+        (
+            "{llm: {spread: true}, adapter: {processes: 2}}",
+            "llm.spread: got true, and adapter.proc",
+        ),
         ("llm: {source: ../embedded}", "a folder named 'embedded', which is taken"),
     ],
 )

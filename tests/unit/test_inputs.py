@@ -57,6 +57,17 @@ def test_a_model_is_its_configuration_weights_and_tokenizer(tmp_path: Path) -> N
     assert language_model_files(str(tmp_path)) == [str(tmp_path / name) for name in wanted]
 
 
+def test_pickles_are_told_of_and_count_where_they_are_admitted(tmp_path: Path) -> None:
+    names = ["config.json", "pytorch_model.bin", "tokenizer.json"]
+    touch(*(tmp_path / name for name in names))
+    assert language_model_files(str(tmp_path)) == [str(tmp_path / name) for name in names]
+    refused = settings(["demo"], llm=str(tmp_path))
+    with pytest.raises(UserError, match=r"its weights are pickles .* llm\.allow_pickle: true"):
+        insist_on_files(refused)
+    admitted = refused.llm.model_copy(update={"allow_pickle": True})
+    insist_on_files(refused.model_copy(update={"llm": admitted}))
+
+
 def test_what_is_not_asked_for_may_be_missing() -> None:
     insist_on_files(settings(["demo"], movielens="/none"))
     insist_on_files(settings(["demo"], llm="meta-llama/Llama-2-7b-hf"))

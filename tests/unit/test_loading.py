@@ -1,52 +1,398 @@
 """Loading a frozen LLM: what is there is read as it is, what is not is named."""
 
+import json
+import logging
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from language_models import TITLES, frozen, random_soft
+import transformers
+from huggingface_hub import constants
+from language_models import LOADING, RUNNING, TITLES, frozen, random_soft
+from safetensors.torch import load_file, save_file
+from test_families import TOKENIZER, model_of
 
 from recinterpreter.errors import UserError
 from recinterpreter.language_model.decoding import greedy
-from recinterpreter.language_model.loading import load
+from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.layers import checkpoint_layers
+from recinterpreter.language_model.loading import _insist_on_gpus, load
 from recinterpreter.language_model.prompts import templates
 
 TEMPLATE = templates("residual", "movies")[0]
+PICKLES = RUNNING.model_copy(update={"allow_pickle": True})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A whole model in a folder, random."""
+    model_of("Llama").save_pretrained(tmp_path)
+    TOKENIZER.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def as_pickle(folder: Path) -> None:
+    """Put the weights of a folder into a pickle."""
+    weights = folder / "model.safetensors"
+    torch.save(load_file(weights), folder / "pytorch_model.bin")
+    weights.unlink()
+
+
+def told(llm: FrozenLanguageModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss and gradient of soft tokens."""
+    soft = random_soft(llm, 4).requires_grad_()
+    answers = [llm.answer_tokens(TEMPLATE, [title]) for title in TITLES[:4]]
+    loss, _ = llm.loss(TEMPLATE, soft, answers)
+    (gradient,) = torch.autograd.grad(loss, soft)
+    return loss.detach(), gradient.flatten()
 
 
 def test_a_model_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     llm = frozen()
     llm.model.save_pretrained(tmp_path)
     llm.tokenizer.save_pretrained(tmp_path)
-    again = load(str(tmp_path))
+    again = load(str(tmp_path), LOADING, RUNNING)
     soft = random_soft(llm, 2)
     assert greedy(again, TEMPLATE, soft, 2, 8) == greedy(llm, TEMPLATE, soft, 2, 8)
     assert not any(p.requires_grad for p in again.model.parameters())
     assert [again.spell(t) for t in TITLES] == TITLES
 
 
-def test_what_cannot_be_loaded_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"llm\.source"):
-        load(str(tmp_path))
-    llm = frozen()
-    llm.model.save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="tokenizer"):
-        load(str(tmp_path))
-
-
-def test_a_tokenizer_too_large_for_its_model_is_refused(tmp_path: Path) -> None:
-    llm = frozen()
-    llm.model.resize_token_embeddings(len(llm.tokenizer) - 5)
-    llm.model.save_pretrained(tmp_path)
-    llm.tokenizer.save_pretrained(tmp_path)
-    with pytest.raises(UserError, match="embedding table"):
-        load(str(tmp_path))
-
-
 @pytest.mark.parametrize("name", ["stories260K_hf", "TinyStories-656K"])
 def test_real_pretrained_llamas_load_and_answer(shared_data: Path, name: str) -> None:
-    llm = load(str(shared_data / "models" / name))
-    soft = random_soft(llm, 3)
-    loss, _ = llm.loss(TEMPLATE, soft, [llm.answer_tokens(TEMPLATE, ["Alien"])] * 3)
+    llm = load(str(shared_data / "models" / name), LOADING, RUNNING)
+    loss, _ = told(llm)
     assert torch.isfinite(loss)
-    assert len(greedy(llm, TEMPLATE, soft, 3, 5)) == 3
+    assert len(greedy(llm, TEMPLATE, random_soft(llm, 3), 3, 5)) == 3
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_weights_have_the_precision_asked_for(folder: Path, precision: str) -> None:
+    llm = load(str(folder), LOADING.model_copy(update={"precision": precision}), RUNNING)
+    assert {p.dtype for p in llm.model.parameters()} == {getattr(torch, precision)}
+
+
+def test_without_a_gpu_auto_is_exact(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    llm = load(str(folder), LOADING, RUNNING)
+    assert {p.dtype for p in llm.model.parameters()} == {torch.float32}
+
+
+# --- what is no whole model ---------------------------------------------------------------------
+
+
+def cut_short(folder: Path) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+
+
+def lose_a_weight(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def lose_the_head(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {name.removeprefix("model."): w for name, w in weights.items() if "lm_head" not in name},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
+
+
+def lose_the_tokenizer(folder: Path) -> None:
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+
+def shrink_the_table(folder: Path) -> None:
+    model_of("Llama", vocab_size=len(TOKENIZER) - 5).save_pretrained(folder)
+
+
+def shorten_the_table_alone(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    weights["model.embed_tokens.weight"] = weights["model.embed_tokens.weight"][:-5]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def save_other_weights(kind: str, **own: Any) -> Callable[[Path], None]:
+    def save(folder: Path) -> None:
+        config = getattr(transformers, f"{kind}Config")(**own)
+        config.save_pretrained(folder)
+        getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+
+    return save
+
+
+def need_foreign_code(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    code = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "x", "auto_map": code}))
+    (folder / "own.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\n")
+
+
+T5 = {"vocab_size": 300, "d_model": 32, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (cut_short, "weights are cut short or broken"),
+        (lose_a_weight, r"lack the weights model\.layers\.1\.mlp\.up_proj\.weight, which"),
+        (lose_the_head, r"lack the weights lm_head\.weight, which"),
+        (lose_the_tokenizer, r"it has no tokenizer; wanted tokenizer\.json"),
+        (shrink_the_table, "embedding table only 295 rows"),
+        (shorten_the_table_alone, r"other sizes than its config\.json says"),
+        (save_other_weights("T5", **T5), "it is no causal LLM"),
+        (need_foreign_code, "it comes with code of its own, which is never run"),
+    ],
+)
+def test_what_is_no_whole_model_is_named(
+    folder: Path, spoil: Callable[[Path], None], named: str
+) -> None:
+    spoil(folder)
+    with pytest.raises(UserError, match=rf"llm\.source .*{named}"):
+        load(str(folder), LOADING, RUNNING)
+    assert not (folder / "ran").exists()
+
+
+def test_an_empty_folder_is_told_of(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"llm\.source .* it cannot be loaded; wanted a folder"):
+        load(str(tmp_path), LOADING, RUNNING)
+
+
+def test_a_model_that_looks_ahead_is_refused(tmp_path: Path) -> None:
+    # transformers itself takes a BERT for a causal LLM
+    model_of("Bert").save_pretrained(tmp_path)
+    TOKENIZER.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="BertLMHeadModel looks ahead"):
+        load(str(tmp_path), LOADING, RUNNING)
+
+
+def test_a_tokenizer_without_an_end_is_warned_of(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("recinterpreter"), "propagate", True)
+    load(str(folder), LOADING, RUNNING)
+    assert "no end token" not in caplog.text
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    del config["eos_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    llm = load(str(folder), LOADING, RUNNING)
+    assert "no end token: its answers never end by themselves" in caplog.text
+    assert not greedy(llm, TEMPLATE, random_soft(llm, 1), 1, 4)[0].finished
+
+
+def test_weights_that_are_not_used_are_told(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("recinterpreter"), "propagate", True)
+    config = json.loads((folder / "config.json").read_text())
+    config["num_hidden_layers"] = 1
+    config.pop("layer_types", None)
+    (folder / "config.json").write_text(json.dumps(config))
+    load(str(folder), LOADING, RUNNING)
+    assert "9 weights of its files have no place in the model" in caplog.text
+
+
+# --- pickles ------------------------------------------------------------------------------------
+
+
+def test_a_pickle_is_read_only_where_it_is_admitted(folder: Path) -> None:
+    wanted = told(load(str(folder), LOADING, PICKLES))
+    as_pickle(folder)
+    with pytest.raises(UserError, match=r"no weights in safetensors; .* llm\.allow_pickle: true"):
+        load(str(folder), LOADING, RUNNING)
+    found = told(load(str(folder), LOADING, PICKLES))
+    assert torch.equal(found[0], wanted[0])
+    assert torch.equal(found[1], wanted[1])
+
+
+class Evil:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("old_format", [True, False])
+def test_code_in_an_admitted_pickle_is_not_run(folder: Path, old_format: bool) -> None:
+    as_pickle(folder)
+    file, mark = folder / "pytorch_model.bin", folder / "ran"
+    if old_format:
+        file.write_bytes(pickle.dumps(Evil(mark), protocol=2))
+    else:
+        torch.save({"evil": Evil(mark)}, file)
+    with pytest.raises(UserError, match=r"llm\.source"):
+        load(str(folder), LOADING, PICKLES)
+    assert not mark.exists()
+
+
+# --- the hub ------------------------------------------------------------------------------------
+
+SECRET = "hf_averysecrettokenofnobody"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """A hub on this machine that answers as told and notes who asks."""
+    told: dict[str, Any] = {"status": 404, "reason": "", "asked": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told["asked"].append(self.headers.get("Authorization"))
+            self.send_response(told["status"])
+            self.send_header("X-Error-Code", told["reason"])
+            self.send_header("X-Error-Message", f"no, {self.headers.get('Authorization')}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    told["url"] = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_TOKEN", SECRET)
+    monkeypatch.setattr(constants, "ENDPOINT", told["url"])
+    template = told["url"] + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    yield told
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "named"),
+    [
+        (401, "GatedRepo", "it is gated and this machine may not read it; .*export HF_TOKEN="),
+        (403, "GatedRepo", "it is gated and this machine may not read it; .*export HF_TOKEN="),
+        (404, "RepoNotFound", "no such model on the hub, or it is a private one; check the name"),
+        (404, "RevisionNotFound", r"it has no such llm\.revision"),
+        (400, "", "hub cannot be reached"),
+    ],
+)
+def test_a_hub_that_refuses_is_explained_and_no_token_told(
+    hub: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    status: int,
+    reason: str,
+    named: str,
+) -> None:
+    hub |= {"status": status, "reason": reason}
+    with caplog.at_level(logging.INFO), pytest.raises(UserError, match=named) as caught:
+        load("someone/model", LOADING, RUNNING)
+    # it was given to the hub, which here even repeats it, and to nobody else
+    assert f"Bearer {SECRET}" in hub["asked"]
+    assert SECRET not in str(caught.value)
+    assert SECRET not in caplog.text
+    assert not any(SECRET in text for text in capfd.readouterr())
+
+
+def test_a_hub_out_of_reach_is_explained(
+    hub: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="hub cannot be reached and the model is not in its cache"):
+        load("someone/model", LOADING, RUNNING)
+    assert hub["asked"] == []
+
+
+# --- the extra ----------------------------------------------------------------------------------
+
+WITHOUT = find_spec("bitsandbytes") is None or find_spec("accelerate") is None
+needs_extra = pytest.mark.skipif(WITHOUT, reason="needs the extra named quantized")
+
+
+@pytest.mark.parametrize("weights", ["int8", "int4"])
+def test_the_missing_extra_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, weights: str
+) -> None:
+    module = "recinterpreter.language_model.loading.find_spec"
+    monkeypatch.setattr(module, lambda name: None)
+    asked = LOADING.model_copy(update={"weights": weights})
+    with pytest.raises(
+        UserError, match=rf"llm\.weights {weights} needs bitsandbytes and accel.*quan"
+    ):
+        load(str(folder), asked, RUNNING)
+    spread = RUNNING.model_copy(update={"spread": True})
+    with pytest.raises(UserError, match=r"llm\.spread needs accelerate, .* named quantized"):
+        load(str(folder), LOADING, spread)
+
+
+def unpacked(layer: Any) -> torch.Tensor:
+    """Give the numbers that a packed layer stands for."""
+    from bitsandbytes import functional
+
+    if hasattr(layer, "state"):
+        return layer.state.CB * layer.state.SCB[:, None] / 127
+    numbers: torch.Tensor = functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
+    return numbers
+
+
+@needs_extra
+@pytest.mark.parametrize(("weights", "bits", "likeness"), [("int8", 8, 0.99), ("int4", 4, 0.9999)])
+def test_packed_weights_give_the_loss_and_gradient_of_what_they_stand_for(
+    tmp_path: Path, weights: str, bits: int, likeness: float
+) -> None:
+    model_of("Llama", hidden_size=128, intermediate_size=256).save_pretrained(tmp_path)
+    TOKENIZER.save_pretrained(tmp_path)
+    packed = load(str(tmp_path), LOADING.model_copy(update={"weights": weights}), RUNNING)
+    exact = load(str(tmp_path), LOADING, RUNNING)
+    matrices = dict(packed.model.base_model.named_modules())
+    for name, layer in exact.model.base_model.named_modules():
+        if isinstance(layer, torch.nn.Linear):
+            numbers = unpacked(matrices[name])
+            assert torch.cosine_similarity(numbers.flatten(), layer.weight.flatten(), 0) > 0.99
+            layer.weight.copy_(numbers)
+    (wanted, wanted_gradient), (loss, gradient) = told(exact), told(packed)
+    # int8 rounds what it multiplies the weights with, too
+    assert float(loss) == pytest.approx(float(wanted), rel=0.01 if bits == 8 else 1e-4)
+    assert torch.cosine_similarity(gradient, wanted_gradient, dim=0) > likeness
+    matrix = packed.model.base_model.layers[0].mlp.up_proj.weight
+    assert matrix.numel() * matrix.element_size() == 128 * 256 * bits // 8
+    assert packed.facts()["parameters"] == exact.facts()["parameters"]
+
+
+@needs_extra
+def test_a_spread_model_gives_the_same(folder: Path) -> None:
+    from accelerate import dispatch_model
+
+    plainly = load(str(folder), LOADING, RUNNING)
+    wanted = told(plainly)
+    running = RUNNING.model_copy(update={"spread": True})
+    torch.testing.assert_close(told(load(str(folder), LOADING, running)), wanted)
+    # the hooks of several devices, here all the same one
+    parts = ["model.embed_tokens", "model.layers.0", "model.layers.1", "model.norm"]
+    places = dict.fromkeys([*parts, "model.rotary_emb", "lm_head"], "cpu")
+    spread = dispatch_model(plainly.model, places, force_hooks=True)
+    llm = FrozenLanguageModel(spread, TOKENIZER)
+    torch.testing.assert_close(told(llm), wanted)
+    checkpoint_layers(spread, True)
+    torch.testing.assert_close(told(llm), wanted)
+
+
+class _Placed(torch.nn.Module):
+    hf_device_map: dict[str, Any]
+
+
+@pytest.mark.parametrize("places", [{"a": 0, "b": "cpu"}, {"": "disk"}])
+def test_a_model_that_does_not_fit_is_refused(places: dict[str, Any]) -> None:
+    model = _Placed()
+    model.hf_device_map = places
+    with pytest.raises(UserError, match="GPUs, part of it would stay outside"):
+        _insist_on_gpus("x", model)

@@ -62,6 +62,22 @@ def test_an_adapter_receives_the_sizes_of_its_own_kind() -> None:
         assert (sizes and sizes.model_dump()) == CONFIG["adapter"].get(kind)
 
 
+def test_how_an_llm_is_handled_is_in_no_settings_and_what_is_read_of_it_is() -> None:
+    cell = ("demo", "recovery", "conv_linear")
+    plainly = settings()
+    handled = settings(llm={"spread": True, "allow_pickle": True})
+    assert handled.running() != plainly.running()
+    assert handled.answering(*cell) == plainly.answering(*cell)
+    assert handled.adapter_training(*cell, "0") == plainly.adapter_training(*cell, "0")
+    assert handled.loading() == plainly.loading()
+    for key, value in {"precision": "bfloat16", "weights": "int8", "revision": "x"}.items():
+        read = settings(llm={key: value})
+        assert getattr(read.answering(*cell).loading, key) == value
+        assert getattr(read.adapter_training(*cell, "0").loading, key) == value
+        assert getattr(read.loading(), key) == value
+        assert read.running() == plainly.running()
+
+
 def test_ingest_receives_its_own_source_only() -> None:
     demo = settings().ingest("demo")
     assert set(json.loads(demo.as_json())["source"]) == {"items", "users", "seed"}

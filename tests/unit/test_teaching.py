@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 import pytest
 import torch
-from language_models import TITLES, frozen, settings, untaught
+from language_models import LOADING, RUNNING, TITLES, frozen, settings, untaught
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import Progress
@@ -142,5 +142,5 @@ def test_the_stage_makes_a_model_that_loads(tmp_path: Path) -> None:
         )
     for name in names:  # same inputs, same bytes
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    model = load(str(tmp_path / "one"))
+    model = load(str(tmp_path / "one"), LOADING, RUNNING)
     assert [model.spell(title) for title in TITLES] == TITLES

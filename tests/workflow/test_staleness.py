@@ -50,6 +50,12 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
                 **JUDGED,
             },
         ),
+        (
+            "llm={precision: bfloat16}",
+            {"check_language_model": 1, "train_adapter": 8, "answer": 8, **JUDGED},
+        ),
+        # what no result depends on; the page shows the whole configuration
+        ("llm={allow_pickle: true}", {"write_report": 1}),
         ("states={precision: float16}", {**RECOMMENDER, "train_recommender": 0}),
     ],
 )

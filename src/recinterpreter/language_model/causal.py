@@ -73,7 +73,7 @@ class LanguageModel:
         config = self.model.config
         return {
             "architecture": type(self.model).__name__,
-            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "parameters": self.model.num_parameters(),  # packed ones counted one by one
             "hidden_size": self.hidden_size,
             "layers": config.num_hidden_layers,
             "vocabulary": len(self.tokenizer),

@@ -13,7 +13,7 @@ from recinterpreter.interpretation.shown import read_states
 from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
-from recinterpreter.settings import Answering
+from recinterpreter.settings import Answering, Running
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -26,12 +26,13 @@ def answer(
     weights: InputPath,
     selected: InputPaths,
     llm: str,
+    running: Running,
     answers: OutputPaths,
 ) -> None:
     """Ask the first phrasing of the task about every selected state; greedy decoding."""
     if len(selected) != len(answers):
         raise UserError(f"{len(selected)} tables of states for {len(answers)} of answers")
-    model = load(llm, settings.revision)
+    model = load(llm, settings.loading, running)
     adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
     template = templates(settings.task, settings.domain)[0]
     interview = Interview(adapter, model, template, settings.batch_size, settings.max_new_tokens)

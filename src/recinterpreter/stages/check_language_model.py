@@ -8,16 +8,23 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.language_model.loading import load
+from recinterpreter.settings import Loading, Running
 
 logger = logging.getLogger("recinterpreter")
 
 
 def check_language_model(
-    *, items: InputPath, llm: str, titles: OutputPath, facts: OutputPath, revision: str = ""
+    *,
+    settings: Loading,
+    items: InputPath,
+    llm: str,
+    running: Running,
+    titles: OutputPath,
+    facts: OutputPath,
 ) -> None:
     """Send every title through the tokenizer and back; describe the model."""
     catalogue = tables.read(items, tables.ITEMS)
-    model = load(llm, revision or None)
+    model = load(llm, settings, running)
     rows = []
     for item, title in zip(*(catalogue[c].to_pylist() for c in ("item_id", "title")), strict=True):
         spelled = model.spell(title).strip()

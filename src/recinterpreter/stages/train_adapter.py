@@ -27,7 +27,7 @@ from recinterpreter.language_model.adapter import WANTED_CAPACITY, capacity
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.cost import gemm_rate
 from recinterpreter.language_model.loading import load
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings import AdapterTraining, Running
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -43,6 +43,7 @@ def train_adapter(
     items: InputPath,
     states: InputPath,
     llm: str,
+    running: Running,
     config: OutputPath,
     weights: OutputPath,
     steps: OutputPath,
@@ -53,7 +54,7 @@ def train_adapter(
     Under torchrun every process trains on its share of each batch, and one of them writes.
     """
     workers = Workers.join()
-    model = load(llm, settings.revision)
+    model = load(llm, settings.loading, running)
     catalogue = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
     table = tables.read(examples, tables.EXAMPLES)
     scratch = progress.folder or Path(tempfile.gettempdir())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recinterpreter.experiment import LLM, Settings
 
 _MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
+_PICKLES = "pytorch_model*.bin"
 
 
 def movielens_files(path: str) -> list[str]:
@@ -39,7 +40,10 @@ def language_model_files(source: str) -> list[str]:
     folder = local_folder(source)
     if folder is None:
         return []
-    return sorted({str(file) for kind in _MODEL_FILES for file in Path(folder).glob(kind)})
+    # pickles are read in place of safetensors alone, and where llm.allow_pickle admits them
+    pickles = () if any(Path(folder).glob("*.safetensors")) else (_PICKLES,)
+    kinds = (*_MODEL_FILES, *pickles)
+    return sorted({str(file) for kind in kinds for file in Path(folder).glob(kind)})
 
 
 def insist_on_files(settings: Settings) -> None:
@@ -74,6 +78,13 @@ def _missing_from_model(llm: LLM) -> list[str]:
     where = f"llm.source: {llm.source}"
     if not Path(folder).is_dir():
         return [f"{where}: no such folder; wanted one with a transformers model"]
-    wanted = ("config.json", "*.safetensors", "tokenizer*")
+    wanted = ["config.json", "*.safetensors", "tokenizer*"]
     absent = [kind for kind in wanted if not any(Path(folder).glob(kind))]
+    if "*.safetensors" in absent and any(Path(folder).glob(_PICKLES)):
+        absent.remove("*.safetensors")
+        if not llm.allow_pickle:
+            return [
+                f"{where}: its weights are pickles ({_PICKLES}); wanted *.safetensors, or "
+                "llm.allow_pickle: true where you trust who made them"
+            ]
     return [f"{where}: this folder has no {' and no '.join(absent)}"] if absent else []
