@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from language_models import frozen, random_soft
+from language_models import LOADING, RUNNING, frozen, random_soft
 
 from recinterpreter.language_model import decoding, plain
 from recinterpreter.language_model.decoding import Answer, greedy
@@ -50,7 +50,7 @@ def test_a_batch_writes_what_the_plain_way_writes(name: str, tokens: int) -> Non
 
 @pytest.mark.parametrize("name", ["stories260K_hf", "TinyStories-656K"])
 def test_so_it_does_with_pretrained_models(shared_data: Path, name: str) -> None:
-    llm = load(str(shared_data / "models" / name))
+    llm = load(str(shared_data / "models" / name), LOADING, RUNNING)
     for template in (TEMPLATE, PHRASINGS["games-recovery-1"]):
         soft = random_soft(llm, 4, template.slots, 2)
         assert texts(greedy(llm, template, soft, 4, 24)) == one_by_one(llm, template, soft, 24)
