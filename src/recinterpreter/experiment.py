@@ -122,6 +122,7 @@ class Adapter(Section):
     q_former: QFormerSizes
     tasks: Annotated[list[Task], Field(min_length=1)]
     standardise: Standardise
+    closed_form_start: bool
     warm_start_steps: Whole
     epochs: Count
     patience: Count | None

@@ -266,6 +266,7 @@ class AdapterTraining(Section):
     llm: str
     loading: Loading
     standardise: Standardise
+    closed_form_start: bool
     warm_start_steps: Whole
     epochs: Count
     patience: Count | None

@@ -30,6 +30,7 @@ def settings(kind: AdapterKind = "conv_linear", **changes: object) -> AdapterTra
         "llm": "x",
         "loading": {"revision": None, "precision": "auto", "weights": "full"},
         "standardise": "whiten",
+        "closed_form_start": False,
         "warm_start_steps": 0,
         "epochs": 3,
         "patience": None,

@@ -6,14 +6,14 @@ H the LLM's width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from recinterpreter import tables
 from recinterpreter.errors import UserError
@@ -67,13 +67,16 @@ class Asked:
 
 
 def soft_tokens(
-    adapter: nn.Module, states: ShownStates, rows: np.ndarray, device: torch.device
+    adapter: Callable[[Tensor, Tensor], Tensor],
+    states: ShownStates,
+    rows: np.ndarray,
+    device: torch.device,
 ) -> Tensor | None:
     """Turn the states of some examples into what stands in the slots, (B, S, K, H) or nothing."""
     if states.values is None:
         return None
     values, mask = (part.to(device) for part in states.batch(rows))
-    soft: Tensor = adapter(values.float().flatten(0, 1), mask.flatten(0, 1))
+    soft = adapter(values.float().flatten(0, 1), mask.flatten(0, 1))
     return soft.reshape(*values.shape[:2], *soft.shape[1:])
 
 

@@ -5,18 +5,65 @@ Shapes: B examples, S slots, K soft tokens, H the LLM's width.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recinterpreter.interpretation.ridge import Ridge
 from recinterpreter.interpretation.shown import Asked, soft_tokens
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.codes import Codes
 from recinterpreter.settings import AdapterTraining
 
+logger = logging.getLogger("recinterpreter")
+
+AT_A_TIME = 1024  # examples, so that sums over all of them take little memory
 SHARPNESS = 20.0  # of the cosines in the warm start's softmax
 NOTHING = 1e-3  # length of a difference that has no direction, relative to an embedding's
 LEANNESS = 0.05  # weight of the warm start's penalty on what is not to be named
+
+
+def start(
+    adapter: Adapter, codes: Codes, scale: float, training: Asked, settings: AdapterTraining
+) -> None:
+    """Give the adapter the starts that are set; the warm start goes on from the closed form."""
+    if settings.closed_form_start:
+        closed_form_start(adapter, codes, scale, training, settings)
+    if settings.warm_start_steps:
+        warm_start(adapter, codes, scale, training, settings)
+
+
+@torch.no_grad()
+def closed_form_start(
+    adapter: Adapter, codes: Codes, scale: float, training: Asked, settings: AdapterTraining
+) -> None:
+    """Solve the last layer: ridge regression of the named titles' codes on what it is given.
+
+    Arguments as of `warm_start`. What it is given are the features of the last slot, less those of
+    the slot before it where there is one (a bias would cancel, and is zero then), summed over
+    soft tokens. Of several soft tokens made from one feature each gets the same start. The sums
+    stream over the training examples: memory does not grow with them.
+    """
+    device = next(adapter.parameters()).device
+    if adapter.combine is not None:
+        adapter.combine.copy_(_news(adapter, training, device))
+    catalogue = codes.of(torch.arange(len(codes), device=device))
+    ridge = Ridge(adapter.project.in_features, catalogue.shape[1], device)
+    for rows in _in_order(len(training)):
+        each = _new_in_last(soft_tokens(adapter.features, training.states, rows, device))
+        items, share = (part.to(device) for part in _named(training, rows))
+        ridge.add(each.sum(1), (catalogue[items] * share[..., None]).sum(1))
+    weight, bias, strength = ridge.solve(intercept=training.states.mask.shape[1] == 1)
+    blocks = len(adapter.project.bias) // len(bias)
+    adapter.project.weight.copy_(weight.repeat(blocks, 1))
+    adapter.project.bias.copy_(bias.repeat(blocks) / each.shape[1])
+    drawn = np.random.default_rng([settings.seed, 2**31 + 1])
+    rows = drawn.integers(len(training), size=AT_A_TIME)
+    _scale_to(adapter, _new_in_last(soft_tokens(adapter, training.states, rows, device)), scale)
+    logger.info("closed form: ridge of strength %.3g over %d examples", strength, ridge.n)
 
 
 def warm_start(
@@ -45,20 +92,49 @@ def warm_start(
     for _ in range(settings.warm_start_steps):
         rows = random.integers(len(training), size=settings.batch_size)
         soft = soft_tokens(adapter, training.states, rows, device)
-        assert soft is not None
-        each = soft[:, -1] - (soft[:, -2] if soft.shape[1] > 1 else 0.0)
+        each = _new_in_last(soft)
         shown = each.sum(1)
         logits = SHARPNESS * nn.functional.normalize(shown, dim=-1, eps=nothing) @ catalogue.T
         told = nn.functional.log_softmax(logits, dim=-1)
         items, share = _named(training, rows)
         loss = -(told.gather(1, items.to(device)) * share.to(device)).sum(1).mean()
         # what the slots hold beside what is to be named is to be small
+        assert soft is not None
         loss = loss + LEANNESS * (soft.square().mean() / shown.square().mean())
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     with torch.no_grad():  # cosines leave the scale free: take that of the embedding table
         _scale_to(adapter, each, scale)
+
+
+def _news(adapter: Adapter, asked: Asked, device: torch.device) -> Tensor:
+    """Say how much of what the last slot shows is new at each position: (L,), the most being 1.
+
+    The share of its standardised states' length that the slot before does not have. A position
+    that both slots agree in only hides what is to be named among much else, and the LLM does not
+    find it there: with equal weights it reads 1 %, with these 77 % (demo, SASRec).
+    """
+    sums = torch.zeros(2, adapter.positions, dtype=torch.float64, device=device)
+    for rows in _in_order(len(asked)):
+        states = soft_tokens(adapter.standard, asked.states, rows, device)
+        assert states is not None
+        sums += torch.stack([_new_in_last(states), states[:, -1]]).square().sum((1, 3))
+    share = (sums[0] / sums[1].clamp_min(1e-30)).sqrt()
+    return share / share.max().clamp_min(1e-30)
+
+
+def _in_order(n: int) -> Iterator[np.ndarray]:
+    return (np.arange(first, min(first + AT_A_TIME, n)) for first in range(0, n, AT_A_TIME))
+
+
+def _new_in_last(soft: Tensor | None) -> Tensor:
+    """Return what the last slot holds (B, K, H), less what the slot before it does if there is one.
+
+    soft: (B, S, K, H), or features in their place.
+    """
+    assert soft is not None
+    return soft[:, -1] - (soft[:, -2] if soft.shape[1] > 1 else 0.0)
 
 
 def _named(asked: Asked, rows: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ from recinterpreter.interpretation.course import Course, Report, Step
 from recinterpreter.interpretation.passes import Passes
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.shown import Asked
-from recinterpreter.interpretation.starts import warm_start
+from recinterpreter.interpretation.starts import start
 from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.codes import Codes
@@ -63,8 +63,8 @@ def train(
     phrasings = templates(settings.task, settings.domain)
     asking = Asking(llm, titles, phrasings, workers)
     course = Course(adapter, settings)
-    if not course.resume(progress) and settings.warm_start_steps:
-        warm_start(adapter, Codes(llm, titles[1:]), llm.embedding_rms(), training, settings)
+    if not course.resume(progress):
+        start(adapter, Codes(llm, titles[1:]), llm.embedding_rms(), training, settings)
     for module in (adapter, course.average):
         workers.agree(module)
     yield from course.reports

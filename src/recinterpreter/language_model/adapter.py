@@ -31,8 +31,10 @@ class Adapter(nn.Module):
 
     States are first standardised with statistics of the training states, which belong to the
     checkpoint (`fit_statistics`). Positions outside the mask have no say.
+    combine: weights of the positions (L,) in the kinds that begin with a sum over them.
     """
 
+    combine: nn.Parameter | None
     mean: Tensor
     standardise: Tensor
 
@@ -45,6 +47,7 @@ class Adapter(nn.Module):
         self.project = nn.Linear(features, each * hidden_size)
         nn.init.normal_(self.project.weight, std=std)
         nn.init.zeros_(self.project.bias)
+        self.register_parameter("combine", None)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("standardise", torch.eye(width))
 

@@ -28,6 +28,8 @@ class ConvLinearAdapter(Adapter):
     As `soft_tokens` the linear layer leads to several soft tokens at once: K = tokens.
     """
 
+    combine: nn.Parameter
+
     def __init__(
         self, positions: int, width: int, hidden_size: int, scale: float, *, tokens: int = 1
     ) -> None:
@@ -57,6 +59,8 @@ class LastLinearAdapter(Adapter):
 
 class MLPAdapter(Adapter):
     """The paper's convolution, a hidden layer with GELU, then the linear layer to H; K = 1."""
+
+    combine: nn.Parameter
 
     def __init__(
         self, positions: int, width: int, hidden_size: int, scale: float, *, hidden: int
