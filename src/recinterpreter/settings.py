@@ -31,7 +31,7 @@ AdapterKind = Literal[
 ]
 Standardise = Literal["none", "dimension", "whiten"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-Weights = Literal["full", "int8", "int4"]
+Weights = Literal["full", "fp8", "int8", "int4"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
 Domain = Literal["movies", "games", "items"]
 

@@ -396,3 +396,11 @@ def test_a_model_that_does_not_fit_is_refused(places: dict[str, Any]) -> None:
     model.hf_device_map = places
     with pytest.raises(UserError, match="GPUs, part of it would stay outside"):
         _insist_on_gpus("x", model)
+
+
+def test_weights_of_eight_bits_need_no_extra(folder: Path) -> None:
+    exact = load(str(folder), LOADING, RUNNING)
+    rounded = load(str(folder), LOADING.model_copy(update={"weights": "fp8"}), RUNNING)
+    assert rounded.model.base_model.layers[0].mlp.up_proj.weight.dtype == torch.float8_e4m3fn
+    assert rounded.facts()["parameters"] == exact.facts()["parameters"]
+    assert float(told(rounded)[0]) == pytest.approx(float(told(exact)[0]), rel=0.05)

@@ -15,6 +15,7 @@ import torch
 
 from recinterpreter import device
 from recinterpreter.errors import UserError
+from recinterpreter.language_model import float8
 from recinterpreter.language_model.causal import hush
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.refusals import explain
@@ -101,6 +102,8 @@ def _model(source: str, loading: Loading, running: Running) -> Any:
     _insist_on_gpus(source, model)
     if "device_map" not in options:
         model.to(where)
+    if loading.weights == "fp8":
+        float8.quantise(model)
     _keep_gradients(model)
     return model
 
