@@ -6,6 +6,7 @@ rule answer:
         config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
         weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
         selected=rules.select_states.output.selected,
+        items_table="results/{dataset}/items.parquet",
         llm=language_model_inputs,
     output:
         answers=expand(
@@ -30,6 +31,7 @@ rule answer:
         " --config {input.config}"
         " --weights {input.weights}"
         " --selected {input.selected}"
+        " --items {input.items_table}"
         " --llm {params.llm:q}"
         " --running {resources.running:q}"
         " --answers {output.answers}"

@@ -23,6 +23,7 @@ from recinterpreter.settings import (
     CaserRecipe,
     Control,
     Count,
+    Decoding,
     DemoSource,
     Domain,
     DreamRecRecipe,
@@ -151,6 +152,7 @@ class Answers(Section):
     sample: Count
     seed: Whole
     batch_size: Count
+    decoding: Decoding
     max_new_tokens: NewTokens
 
 
@@ -265,6 +267,7 @@ class Settings(Section):
                 "llm": self.llm.source,
                 "loading": self.loading(),
                 "batch_size": self.answers.batch_size,
+                "decoding": self.answers.decoding,
                 "max_new_tokens": getattr(self.answers.max_new_tokens, task),
             }
         )

@@ -33,6 +33,7 @@ Standardise = Literal["none", "dimension", "whiten"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Weights = Literal["full", "fp8", "int8", "int4"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
+Decoding = Literal["free", "catalogue"]
 Domain = Literal["movies", "games", "items"]
 
 
@@ -297,6 +298,7 @@ class Answering(Section):
     llm: str
     loading: Loading
     batch_size: Count
+    decoding: Decoding
     max_new_tokens: Count
 
 

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from adapter_examples import asked_about, new_adapter
-from language_models import frozen
+from language_models import TITLES, frozen
 
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation import answering
 from recinterpreter.interpretation.answering import Interview
 from recinterpreter.interpretation.shown import ShownStates
+from recinterpreter.language_model.grammar import one_title
 from recinterpreter.language_model.prompts import templates
 
 TEMPLATE = templates("residual", "movies")[0]
@@ -36,9 +37,9 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     greedy = answering.greedy
 
-    def counted(llm: Any, template: Any, soft: Any, n: int, most: int) -> Any:
+    def counted(llm: Any, template: Any, soft: Any, n: int, *how: Any) -> Any:
         sizes.append(n)
-        return greedy(llm, template, soft, n, most)
+        return greedy(llm, template, soft, n, *how)
 
     monkeypatch.setattr(answering, "greedy", counted)
     return sizes
@@ -91,14 +92,22 @@ def test_an_empty_slot_is_asked_about_once(passes: list[int]) -> None:
     assert passes == [1]
 
 
+def test_answers_held_to_the_catalogue_name_titles_of_it() -> None:
+    states = asked_about(6, "residual").states
+    asker = Interview(new_adapter(32), LLM, TEMPLATE, 4, 40, one_title(LLM, TEMPLATE, TITLES))
+    assert [*asker.ask(states)] == [4, 6]
+    texts = {row["text"] for row in asker.rows(states)}
+    assert texts <= {TEMPLATE.answer([title]) for title in TITLES}
+
+
 def fits(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Let no batch of more rows than this fit in memory."""
     greedy = answering.greedy
 
-    def limited(llm: Any, template: Any, soft: Any, n: int, length: int) -> Any:
+    def limited(llm: Any, template: Any, soft: Any, n: int, *how: Any) -> Any:
         if n > most:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return greedy(llm, template, soft, n, length)
+        return greedy(llm, template, soft, n, *how)
 
     monkeypatch.setattr(answering, "greedy", limited)
 

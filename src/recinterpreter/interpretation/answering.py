@@ -14,6 +14,7 @@ from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.batching import Batches
 from recinterpreter.language_model.decoding import Answer, greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
+from recinterpreter.language_model.grammar import TitleGrammar
 from recinterpreter.language_model.prompts import PromptTemplate
 
 
@@ -32,10 +33,12 @@ class Interview:
         template: PromptTemplate,
         batch_size: int,
         max_new_tokens: int,
+        grammar: TitleGrammar | None = None,
     ) -> None:
+        """Take what asks and how; grammar: what answers are held to, None leaves them free."""
         self._adapter, self._llm, self._template = adapter, llm, template
         self._batches = Batches(batch_size)
-        self._max_new_tokens = max_new_tokens
+        self._max_new_tokens, self._grammar = max_new_tokens, grammar
         self._said: dict[bytes, Answer] = {}
 
     def ask(self, states: ShownStates) -> Iterator[int]:
@@ -47,7 +50,9 @@ class Interview:
         def answers(rows: np.ndarray) -> list[Answer]:
             with torch.inference_mode():
                 soft = soft_tokens(self._adapter, states, new[rows], self._llm.device)
-            return greedy(self._llm, self._template, soft, len(rows), self._max_new_tokens)
+            return greedy(
+                self._llm, self._template, soft, len(rows), self._max_new_tokens, self._grammar
+            )
 
         for rows, said in self._batches.over(len(new), answers):
             self._said.update(zip((keys[row] for row in new[rows]), said, strict=True))

@@ -11,6 +11,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.interpretation.answering import Interview
 from recinterpreter.interpretation.shown import read_states
 from recinterpreter.language_model.adapters import rebuild
+from recinterpreter.language_model.grammar import GRAMMARS
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.settings import Answering, Running
@@ -25,17 +26,24 @@ def answer(
     config: InputPath,
     weights: InputPath,
     selected: InputPaths,
+    items: InputPath,
     llm: str,
     running: Running,
     answers: OutputPaths,
 ) -> None:
-    """Ask the first phrasing of the task about every selected state; greedy decoding."""
+    """Ask the first phrasing of the task about every selected state; decoding is greedy."""
     if len(selected) != len(answers):
         raise UserError(f"{len(selected)} tables of states for {len(answers)} of answers")
     model = load(llm, settings.loading, running)
     adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
     template = templates(settings.task, settings.domain)[0]
-    interview = Interview(adapter, model, template, settings.batch_size, settings.max_new_tokens)
+    grammar = None
+    if settings.decoding == "catalogue":
+        titles = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
+        grammar = GRAMMARS[settings.task](model, template, titles)
+    interview = Interview(
+        adapter, model, template, settings.batch_size, settings.max_new_tokens, grammar
+    )
     for source, target in zip(selected, answers, strict=True):
         noted = tables.metadata(source)
         states = read_states(source, settings.task)
@@ -50,6 +58,7 @@ def answer(
             "task": settings.task,
             "adapter": settings.adapter,
             "source": noted["source"],
+            "decoding": settings.decoding,
             "answer_prefix": template.prefix,
             "answer_suffix": template.suffix,
         }
