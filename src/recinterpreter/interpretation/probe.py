@@ -41,15 +41,6 @@ class Probed:
     warm: float
     held: float
 
-    def along(self, deeper: Probed, layers: float) -> Probed:
-        """Extend the line from this model to a deeper one to so many times their distance."""
-        return Probed(
-            **{
-                name: max(value, value + layers * (getattr(deeper, name) - value))
-                for name, value in vars(self).items()
-            }
-        )
-
 
 def probe(
     adapter: Adapter,

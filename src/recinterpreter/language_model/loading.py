@@ -37,7 +37,7 @@ def load(source: str, loading: Loading, running: Running) -> FrozenLanguageModel
     hush()
     # else a repository of pickles is sent to a converter, and what that makes is loaded instead
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
-    tokenizer = _tokenizer(source, loading)
+    tokenizer = tokenizer_of(source, loading)
     try:
         model = _model(source, loading, running)
     except UserError:
@@ -54,7 +54,8 @@ def load(source: str, loading: Loading, running: Running) -> FrozenLanguageModel
     return FrozenLanguageModel(model, tokenizer)
 
 
-def _tokenizer(source: str, loading: Loading) -> Any:
+def tokenizer_of(source: str, loading: Loading) -> Any:
+    """Load the tokenizer of a folder or Hugging Face id; UserError where there is none."""
     # imported here: transformers takes seconds, and only these functions need it
     from transformers import AutoConfig, AutoTokenizer
 
@@ -79,7 +80,7 @@ def _model(source: str, loading: Loading, running: Running) -> Any:
     from transformers import AutoModelForCausalLM
 
     where = device.pick()
-    dtype = _dtype(loading, where)
+    dtype = dtype_of(loading, where)
     options: dict[str, Any] = {}
     if loading.weights in PACKED:
         _insist_on_extra(f"llm.weights {loading.weights}", "bitsandbytes", "accelerate")
@@ -108,7 +109,8 @@ def _model(source: str, loading: Loading, running: Running) -> Any:
     return model
 
 
-def _dtype(loading: Loading, where: torch.device) -> torch.dtype:
+def dtype_of(loading: Loading, where: torch.device) -> torch.dtype:
+    """Return the numbers that an LLM computes with."""
     if loading.precision == "auto":
         return torch.bfloat16 if where.type == "cuda" else torch.float32
     dtype: torch.dtype = getattr(torch, loading.precision)
