@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 def run(name: str) -> None:
     figures, units = {}, {}
-    for figure, value, unit in importlib.import_module(name).main():
+    for figure, value, unit in importlib.import_module(name.replace("-", "_")).main():
         print(f"{figure:<48}{value:>12.4g} {unit}", flush=True)
         figures[figure], units[figure] = value, unit
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
@@ -29,7 +29,7 @@ def run(name: str) -> None:
 
 def known() -> dict[str, str]:
     """Benchmarks that there are, and what each measures."""
-    files = {file.stem: file for file in HERE.glob("[!_]*.py")}
+    files = {file.stem.replace("_", "-"): file for file in HERE.glob("[!_]*.py")}
     files |= {file.parent.name: file for file in HERE.glob("[!_]*/__init__.py")}
     return {
         name: (ast.get_docstring(ast.parse(file.read_text())) or "").partition("\n")[0]
