@@ -20,6 +20,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.interpretation.batches import steps_per_epoch
 from recinterpreter.interpretation.course import Report
 from recinterpreter.interpretation.ragged import Ragged
+from recinterpreter.interpretation.self_check import check_adapter
 from recinterpreter.interpretation.shown import Asked, read_states
 from recinterpreter.interpretation.training import train
 from recinterpreter.interpretation.workers import Workers
@@ -68,6 +69,7 @@ def train_adapter(
     adapter = build(settings, positions, width, model.hidden_size, model.embedding_rms())
     adapter.fit_statistics(training.states.batches(AT_A_TIME), settings.standardise)
     adapter.to(model.device)
+    check_adapter(adapter, training.states, model.embedding_rms())
     titles = ["", *catalogue]
     total = settings.epochs * steps_per_epoch(settings, len(training))
     course = train(adapter, model, titles, training, validation, settings, progress, workers)
