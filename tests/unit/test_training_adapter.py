@@ -105,10 +105,11 @@ def test_a_full_disk_at_a_checkpoint_loses_nothing_that_was_kept(
 
 
 def test_patience_keeps_the_best_epoch_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = iter([0.2, 0.5, 0.4, 0.5, 0.1, 0.9])
+    # as accurate as the second the fourth is, and foretold with less loss
+    told = iter([(0.2, 1.0), (0.5, 0.9), (0.4, 0.1), (0.5, 0.8), (0.5, 0.8), (0.1, 0.1), (0.9, 0)])
     kept: list[torch.Tensor] = []
 
-    def foretold(asking: Asking, adapter: Adapter, *_: object) -> float:
+    def foretold(asking: Asking, adapter: Adapter, *_: object) -> tuple[float, float]:
         kept.append(adapter.project.weight.detach().clone())
         return next(told)
 
@@ -118,9 +119,9 @@ def test_patience_keeps_the_best_epoch_and_stops(monkeypatch: pytest.MonkeyPatch
     chosen = settings(epochs=9, patience=2)
     reports = list(train(adapter, llm, ["", *TITLES], asked, asked, chosen, Progress(None)))
     ends = [r for r in reports if r.validation is not None]
-    assert [r.validation for r in ends] == [0.2, 0.5, 0.4, 0.5]
-    assert [r.best_epoch for r in ends] == [1, 2, 2, 2]
-    assert torch.equal(adapter.project.weight, kept[1])
+    assert [r.validation for r in ends] == [0.2, 0.5, 0.4, 0.5, 0.5, 0.1]
+    assert [r.best_epoch for r in ends] == [1, 2, 2, 4, 4, 4]
+    assert torch.equal(adapter.project.weight, kept[3])
 
 
 def test_without_patience_the_last_epoch_is_kept_and_averaging_is_between() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +30,9 @@ class Report:
     """Steps taken, epochs finished, and the figures of this step or, after it, of its epoch.
 
     loss: per answer token; accuracy: share of answers foretold token by token; validation: that of
-    the validation examples, set after an epoch; best_epoch: the one it was highest in, 0 before
-    the first; samples, tokens, operations: asked so far, positions computed for them, and
-    floating-point operations; seconds: since the start.
+    the validation examples, and validation_loss theirs, set after an epoch; best_epoch: the best
+    by these, 0 before the first; samples, tokens, operations: asked so far, positions computed for
+    them, and floating-point operations; seconds: since the start.
     """
 
     step: int
@@ -40,11 +40,17 @@ class Report:
     loss: float
     accuracy: float
     validation: float | None
+    validation_loss: float | None
     best_epoch: int
     samples: int
     tokens: int
     operations: float
     seconds: float
+
+    def beats(self, other: Report) -> bool:
+        """Whether this epoch is better than another by validation."""
+        ours, theirs = ((r.validation or 0.0, -(r.validation_loss or 0.0)) for r in (self, other))
+        return ours > theirs
 
 
 @dataclass
@@ -103,32 +109,37 @@ class Course:
         loss, right = self.totals
         self.totals = (loss + step.loss * step.samples, right + step.accuracy * step.samples)
 
-    def finish_epoch(self, validation: float, samples: int) -> Report:
-        """End the epoch with its figure of validation; samples: how many examples it had.
+    def finish_epoch(self, validation: tuple[float, float], samples: int) -> Report:
+        """End the epoch with (accuracy, loss) of validation; samples: how many examples it had.
 
-        Without `patience` the last epoch's weights are kept, as the paper does.
+        The best is the most accurate; of those alike (recovery names all ten titles seldom) the
+        one of least loss. Without `patience` the last is kept, as the paper does.
         """
-        reports = self.reports
-        best = self.best_epoch
-        if not best or self.settings.patience is None or validation > _of(reports[best - 1]):
-            best = len(reports) + 1
-            self.best = {n: t.detach().clone() for n, t in self.averaged.state_dict().items()}
         loss, accuracy = (total / samples for total in self.totals)
-        reports.append(self.report(loss, accuracy, validation, best))
+        ended = replace(
+            self.report(loss, accuracy),
+            epoch=len(self.reports) + 1,
+            validation=validation[0],
+            validation_loss=validation[1],
+        )
+        best = self.best_epoch
+        if not best or self.settings.patience is None or ended.beats(self.reports[best - 1]):
+            best = ended.epoch
+            self.best = {n: t.detach().clone() for n, t in self.averaged.state_dict().items()}
+        self.reports.append(replace(ended, best_epoch=best))
         self.batches, self.totals = 0, (0.0, 0.0)
-        return reports[-1]
+        return self.reports[-1]
 
-    def report(
-        self, loss: float, accuracy: float, validation: float | None = None, best: int | None = None
-    ) -> Report:
+    def report(self, loss: float, accuracy: float) -> Report:
         """Say where the training stands, with these figures."""
         return Report(
             step=self.step,
-            epoch=len(self.reports) + (validation is not None),
+            epoch=len(self.reports),
             loss=loss,
             accuracy=accuracy,
-            validation=validation,
-            best_epoch=self.best_epoch if best is None else best,
+            validation=None,
+            validation_loss=None,
+            best_epoch=self.best_epoch,
             samples=self.samples,
             tokens=self.tokens,
             operations=self.operations,
@@ -162,10 +173,6 @@ class Course:
 
 
 _PLACE = ("batches", "totals", "samples", "tokens", "operations", "seconds", "step")
-
-
-def _of(report: Report) -> float:
-    return report.validation or 0.0
 
 
 def _named(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

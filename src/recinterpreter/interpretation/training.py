@@ -147,17 +147,20 @@ class Asking:
         return Step(loss, right / n, n, int(tokens), operations)
 
     @torch.no_grad()
-    def foretold(self, adapter: nn.Module, asked: Asked, answers: Ragged, batch_size: int) -> float:
-        """Return the share of answers foretold token by token (greedy decoding would write them).
+    def foretold(
+        self, adapter: nn.Module, asked: Asked, answers: Ragged, batch_size: int
+    ) -> tuple[float, float]:
+        """Return (share of answers foretold token by token, loss per answer token).
 
-        By the first phrasing, the one that is asked at test.
+        Greedy decoding would write those answers. By the first phrasing, which is asked at test.
         """
         figures = torch.zeros(4, dtype=torch.float64, device=self.llm.device)
         rows = np.argsort(-answers.lengths, kind="stable")
         batches = [Batch(0, rows[a : a + batch_size]) for a in range(0, len(rows), batch_size)]
         for batch, states in made_ready(batches, partial(self.ready, asked)):
             figures += self._asked(adapter, answers, batch, states)
-        return float(self.workers.total(figures)[1]) / len(asked)
+        loss, right, *_ = self.workers.total(figures).tolist()
+        return right / len(asked), loss / float(answers.lengths.sum())
 
     def _asked(
         self,

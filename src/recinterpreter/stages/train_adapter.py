@@ -16,6 +16,7 @@ import torch
 from recinterpreter import tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.curves import Curves
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.batches import steps_per_epoch
 from recinterpreter.interpretation.course import Report
@@ -73,7 +74,10 @@ def train_adapter(
     titles = ["", *catalogue]
     total = settings.epochs * steps_per_epoch(settings, len(training))
     course = train(adapter, model, titles, training, validation, settings, progress, workers)
-    reports = _follow(course, total, gemm_rate(model.device, model.dtype))
+    curves = Curves(
+        f"{noted['recommender']}.{settings.task}.{settings.adapter}.seed{settings.seed}"
+    )
+    reports = _follow(course, total, gemm_rate(model.device, model.dtype), curves)
     if workers.leads:
         rows = [row for report in reports for row in _rows(report)]
         tables.write_rows(steps, rows, tables.STEPS)
@@ -138,7 +142,7 @@ def _warn_of_capacity(width: int, hidden_size: int, n_items: int) -> None:
         )
 
 
-def _follow(reports: Iterator[Report], total: int, peak: float) -> list[Report]:
+def _follow(reports: Iterator[Report], total: int, peak: float, curves: Curves) -> list[Report]:
     """Run a training to its end with one progress line; return the reports of its epochs.
 
     peak: operations a second of which a large matrix product is capable here.
@@ -148,17 +152,25 @@ def _follow(reports: Iterator[Report], total: int, peak: float) -> list[Report]:
     for report in reports:
         if report.validation is not None:
             finished.append(report)
+            curves.add(report.step, **{"validation accuracy": report.validation})
             continue
         # from the first step taken here: those of an earlier run must not count in the rates
         ticker, first = ticker or Ticker("step", total, report.step - 1), first or report
         seconds = max(report.seconds - first.seconds, 1e-9)
-        figures = {"loss": report.loss, "accuracy": report.accuracy}
+        learned = {"loss": report.loss, "accuracy": report.accuracy}
+        curves.add(report.step, **learned)
         if finished:
-            figures["validation"] = finished[-1].validation or 0.0
-        figures["samples/s"] = (report.samples - first.samples) / seconds
-        figures["tokens/s"] = (report.tokens - first.tokens) / seconds
-        figures["% of peak"] = 100 * (report.operations - first.operations) / seconds / peak
-        ticker.tick(report.step, **figures)
+            learned["validation"] = finished[-1].validation or 0.0
+        ticker.tick(
+            report.step,
+            **learned,
+            **{
+                "samples/s": (report.samples - first.samples) / seconds,
+                "tokens/s": (report.tokens - first.tokens) / seconds,
+                "% of peak": 100 * (report.operations - first.operations) / seconds / peak,
+            },
+        )
+    curves.close()
     kept = finished[-1].best_epoch
     logger.info(
         "validation accuracy %.3f, of epoch %d of %d",
@@ -174,6 +186,7 @@ def _rows(report: Report) -> list[dict[str, Any]]:
         "loss": report.loss,
         "accuracy": report.accuracy,
         "validation accuracy": report.validation,
+        "validation loss": report.validation_loss,
     }
     return [{**place, "metric": metric, "value": value} for metric, value in values.items()]
 
