@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from adapter_examples import settings
 from sequence_examples import interactions_of
 
 from recinterpreter.errors import UserError
@@ -115,3 +116,19 @@ def test_the_requirements_are_pinned_and_name_no_address() -> None:
     for line in lines:
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z-]+==[0-9.]+", line)
     assert "recbole==1.2.1" in lines
+
+
+def test_samples_are_compared_with_the_papers_schedule() -> None:
+    from _accuracy import ALIKE, EPOCH, EPOCHS, EVERY, OURS, RISING, paper
+
+    from recinterpreter.interpretation.training import learning_rate
+
+    # by samples, for a look at the validation split ends an epoch of the engine's
+    schedule = settings(**{**ALIKE, **paper(1.0)})
+    assert EPOCH % EVERY == 0
+    assert schedule.epochs * EVERY == EPOCHS * EPOCH
+    assert learning_rate(schedule, 0) == pytest.approx(1e-4)
+    assert learning_rate(schedule, RISING * EPOCH // EVERY) == pytest.approx(5e-4)
+    assert learning_rate(schedule, schedule.epochs) == pytest.approx(5e-4)
+    assert (schedule.standardise, schedule.closed_form_start) == ("none", False)
+    assert settings(**{**ALIKE, **OURS}).epochs == schedule.epochs

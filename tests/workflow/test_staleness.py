@@ -36,6 +36,8 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ("recommenders={seeds: [0, 1]}", RECOMMENDER),
         ("answers={max_new_tokens: {residual: 9}}", {"answer": 4, **JUDGED}),
         ("answers={decoding: catalogue}", {"answer": 8, **JUDGED}),
+        # the sizes of a kind that is not trained
+        ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
         ("adapter={epochs: 2}", {"train_adapter": 8, "answer": 8, **JUDGED}),
         (
             "answers={seed: 1}",
