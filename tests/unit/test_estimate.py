@@ -75,7 +75,7 @@ def test_every_task_and_shape_of_states_has_its_table(results: Path) -> None:
     for each in found:
         assert each.training.tried
         assert each.training.work.examples == 32
-        assert each.training.total > each.training.epoch > each.training.step > 0
+        assert each.training.total >= each.training.epoch > each.training.step > 0
         assert each.answering > 0
         table = "\n".join(lines(each, chosen))
         for words in ("timed on thin models", "FLOP an epoch", "libraries", "32, 1 epochs"):

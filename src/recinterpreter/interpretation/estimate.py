@@ -146,7 +146,8 @@ def _outline(settings: Settings, dataset: str, titles: Sequence[str]) -> Languag
 
 def _bytes_of_weights(found: Sizes, loading: Loading, dtype: torch.dtype) -> float:
     """Count the bytes of an LLM's weights; only the matrices inside its layers can be packed."""
-    each = {"full": dtype.itemsize, "int8": 1.0, "int4": 0.5}[loading.weights]
+    # of fp8 a GPU wants them turned as well
+    each = {"full": dtype.itemsize, "fp8": 2.0, "int8": 1.0, "int4": 0.5}[loading.weights]
     packed = min(found.matrices, found.parameters)
     return packed * each + (found.parameters - packed) * dtype.itemsize
 

@@ -23,7 +23,7 @@ from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.settings import AdapterTraining
 
-WARM_STEPS = 5  # of the warm start, timed to know what one takes
+WARM_STEPS = 10  # of the warm start, timed to know what one takes
 RUNS = 3
 
 Clock = Callable[[], float]
