@@ -37,7 +37,7 @@ class LanguageModel:
         self.model = model
         self.tokenizer = tokenizer
         self.embeddings: nn.Embedding = model.get_input_embeddings()
-        self.device = next(model.parameters()).device
+        self.device = self.embeddings.weight.device
         self._known: dict[str, list[int]] = {}
 
     @property
@@ -129,7 +129,9 @@ class LanguageModel:
         logits: Tensor = self.model.get_output_embeddings()(states)
         logits = logits * getattr(config, "logit_scale", 1) / getattr(config, "logits_scaling", 1)
         cap = getattr(config, "final_logit_softcapping", None)
-        return logits if cap is None else cap * torch.tanh(logits / cap)
+        logits = logits if cap is None else cap * torch.tanh(logits / cap)
+        # of a model that is spread over devices a tied head may be on the first of them
+        return logits.to(states.device)
 
     def opening(self, template: PromptTemplate) -> list[int]:
         """Return the ids of what stands before the first slot, the sequence's start included."""

@@ -99,8 +99,8 @@ class FrozenLanguageModel(LanguageModel):
     def _insist_on_head(self) -> None:
         ids = torch.arange(1, min(4, self.vocabulary), device=self.device)[None]
         with torch.no_grad():
-            logits = self.model(inputs_embeds=self.embeddings(ids)).logits
             ours = self.head(self.model.base_model(inputs_embeds=self.embeddings(ids))[0])
+            logits = self.model(inputs_embeds=self.embeddings(ids)).logits.to(ours.device)
         if (ours - logits).abs().max() > HEAD_TOLERANCE * logits.abs().max():
             raise UserError(
                 f"{type(self.model).__name__} does more to its logits than its output layer, and "
