@@ -44,7 +44,8 @@ VALIDATED = 500  # as train_adapter does
 CHECKPOINT = 5  # tensors per parameter: itself, two moments, average, best
 # What is left on disk of the numbers at positions that hold an item: as found on both data sets.
 COMPRESSED = {"float32": 0.7, "float16": 0.8}
-READ_AT_A_TIME = 3 * 4096  # rows of states in memory while they are read: as they come, and copies
+READ_AT_A_TIME = 4096  # examples, of which both states are decoded
+DECODED = 8  # times their size is held while states are read: as found on the demo
 
 
 @dataclass(frozen=True)
@@ -171,10 +172,10 @@ def _one(
     available = (len(data.training), data.validated)
     work = workload(llm, how, data.titles, asked.items, soft, available)
     tried = trial.training(adapter, data.titles, asked, how, work)
-    row = 4 * len(SLOTS[task]) * shape[0] * shape[1]
+    row = 2 * 4 * shape[0] * shape[1]
     memory = {
         **held,
-        "states": float(min(READ_AT_A_TIME, len(data.training)) * row),
+        "states": float(DECODED * min(READ_AT_A_TIME, len(data.histories)) * row),
         **working_memory(
             trial.sizes,
             llm,
