@@ -165,6 +165,11 @@ def wanted_searches(wildcards):
     return searches(rules.select_recipe.output)
 
 
+def readings(pattern, **fixed):
+    """Fill the wildcards of a path with all that the LLM ranks titles for; often nothing."""
+    return every(pattern, task=SETTINGS.answers.rank_titles, **fixed)
+
+
 def oracles(pattern, **fixed):
     """Fill the wildcards of a path with all that DreamRec dreams up; nothing where it is not run."""
     return every(pattern, **fixed) if "dreamrec" in SETTINGS.recommenders.names else []

@@ -31,6 +31,7 @@ rule compute_scores:
         examples="results/{dataset}/examples.parquet",
         verdicts="results/{dataset}/{llm}/verdicts.parquet",
         rankings=lambda w: every(RANKINGS, dataset=w.dataset),
+        readings=lambda w: readings(rules.rank_titles.output.ranking, dataset=w.dataset),
         oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
     output:
         scores="results/{dataset}/{llm}/scores.parquet",
@@ -49,6 +50,7 @@ rule compute_scores:
         " --examples {input.examples}"
         " --verdicts {input.verdicts}"
         " --rankings {input.rankings}"
+        " --readings {input.readings}"
         " --oracles {input.oracles}"
         " --scores {output.scores}"
         " --code {params.code}"

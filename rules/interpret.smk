@@ -1,4 +1,5 @@
-# The LLM answers over the recorded states and over every control, one job for all sources.
+# The LLM answers over the recorded states and over every control, one job for all sources; where it
+# is wanted, it also ranks the titles of the catalogue.
 
 
 rule answer:
@@ -35,5 +36,42 @@ rule answer:
         " --llm {params.llm:q}"
         " --running {resources.running:q}"
         " --answers {output.answers}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule rank_titles:
+    input:
+        config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
+        weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
+        selected="results/{dataset}/states/{recommender}/seed{seed}.recorded.parquet",
+        items_table="results/{dataset}/items.parquet",
+        examples="results/{dataset}/examples.parquet",
+        llm=language_model_inputs,
+    output:
+        ranking="results/{dataset}/{llm}/readings/{recommender}/{task}/{adapter}/seed{seed}.parquet",
+    log:
+        "results/logs/{dataset}/rank_titles/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+        running=RUNNING,
+    params:
+        settings=lambda w: SETTINGS.title_ranking(w.dataset, w.task, w.adapter).as_json(),
+        llm=language_model_name,
+        code=code_digest("rank_titles"),
+    shell:
+        "python -m recinterpreter.stages.rank_titles"
+        " --settings {params.settings:q}"
+        " --config {input.config}"
+        " --weights {input.weights}"
+        " --selected {input.selected}"
+        " --items {input.items_table}"
+        " --examples {input.examples}"
+        " --llm {params.llm:q}"
+        " --running {resources.running:q}"
+        " --ranking {output.ranking}"
         " --code {params.code}"
         " --log {log}"

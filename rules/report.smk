@@ -57,6 +57,7 @@ rule test_artefacts:
     input:
         artefacts=lambda w: [
             *every(ARTEFACTS, dataset=w.dataset),
+            *readings(rules.rank_titles.output, dataset=w.dataset),
             *searches(rules.select_recipe.output, dataset=w.dataset),
             *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
         ],

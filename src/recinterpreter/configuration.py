@@ -237,6 +237,16 @@ def _heads_of_q_former(config: Config) -> Contradictions:
         )
 
 
+def _ranked_tasks(config: Config) -> Contradictions:
+    tasks = config["adapter"]["tasks"]
+    if strange := [task for task in config["answers"]["rank_titles"] if task not in tasks]:
+        yield (
+            ("answers", "rank_titles"),
+            f"names {', '.join(strange)}, and no adapter is trained for that (adapter.tasks is "
+            f"{tasks}); wanted tasks of adapter.tasks",
+        )
+
+
 def _events_tables(config: Config) -> Contradictions:
     data = config["data"]
     if "events" in data["sources"]:
@@ -296,6 +306,8 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("adapter", "kinds"),
     _twice("adapter", "tasks"),
     _twice("answers", "controls"),
+    _twice("answers", "rank_titles"),
+    _ranked_tasks,
     _twice("scores", "cutoffs"),
     _events_tables,
     _events_name,

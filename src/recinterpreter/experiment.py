@@ -40,6 +40,7 @@ from recinterpreter.settings import (
     Positive,
     Precision,
     QFormerSizes,
+    RankedTask,
     RecommenderName,
     RecommenderTraining,
     Report,
@@ -56,6 +57,7 @@ from recinterpreter.settings import (
     StateSelection,
     Task,
     Teaching,
+    TitleRanking,
     Titles,
     Weights,
     Whole,
@@ -153,6 +155,7 @@ class Answers(Section):
     seed: Whole
     batch_size: Count
     decoding: Decoding
+    rank_titles: list[RankedTask]
     max_new_tokens: NewTokens
 
 
@@ -256,6 +259,11 @@ class Settings(Section):
                 "examples_per_epoch": getattr(self.adapter.examples_per_epoch, task),
             }
         )
+
+    def title_ranking(self, dataset: str, task: str, adapter: str) -> TitleRanking:
+        """Settings of rank_titles."""
+        asked = self.answering(dataset, task, adapter)
+        return TitleRanking(**_shared(asked, TitleRanking))
 
     def answering(self, dataset: str, task: str, adapter: str) -> Answering:
         """Settings of answer."""

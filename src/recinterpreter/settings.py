@@ -33,6 +33,7 @@ Standardise = Literal["none", "dimension", "whiten"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Weights = Literal["full", "fp8", "int8", "int4"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
+RankedTask = Literal["residual"]
 Decoding = Literal["free", "catalogue"]
 Domain = Literal["movies", "games", "items"]
 
@@ -300,6 +301,17 @@ class Answering(Section):
     batch_size: Count
     decoding: Decoding
     max_new_tokens: Count
+
+
+class TitleRanking(Section):
+    """What rank_titles receives."""
+
+    domain: Domain
+    task: RankedTask
+    adapter: AdapterKind
+    llm: str
+    loading: Loading
+    batch_size: Count
 
 
 class Scores(Section):

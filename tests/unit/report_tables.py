@@ -66,6 +66,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         examples=folder / "examples.parquet",
         verdicts=llm / "verdicts.parquet",
         rankings=rankings,
+        readings=[],
         oracles=_oracles(folder, wanted, tested),
         scores=llm / "scores.parquet",
     )

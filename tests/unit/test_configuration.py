@@ -121,6 +121,10 @@ def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> No
             "recommenders: {names: [gru4rec], search: {names: [caser]}}",
             "recommenders.search.names: caser would be searched and never trained",
         ),
+        (
+            "{answers: {rank_titles: [residual]}, adapter: {tasks: [recovery]}}",
+            "answers.rank_titles: names residual, and no adapter is trained for that",
+        ),
         ("scores: {cutoffs: [10, 5, 10]}", "scores.cutoffs: names 10 twice"),
         ("data: {events: {name: ml-100k}}", "'ml-100k' is taken: results/ml-100k belongs to"),
         ("data: {events: {name: logs}}", "'logs' is taken"),

@@ -206,6 +206,18 @@ def test_several_seeds_have_a_mean_a_deviation_and_a_distance() -> None:
     assert ("gru4rec", None, "hr@1") not in found, "one seed is its own mean"
 
 
+def test_readings_of_several_adapters_are_scored_each_for_itself() -> None:
+    cells = [Cell("sasrec", s, "residual", a) for a in ("linear", "mlp") for s in (0, 1)]
+    readings = {cell: ranking([i + 1, 1, 1]) for i, cell in enumerate(cells)}
+    rows = [r for r in ranking_scores(readings, SETTINGS) if r["metric"] == "hr@1"]
+    found = {(r["adapter"], r["seed"]): r for r in rows if r["evaluation"] == "last"}
+    assert {(r["task"], r["source"]) for r in rows} == {("residual", "recorded")}
+    assert found["linear", 0]["value"] == 1
+    assert found["linear", None]["value"] == pytest.approx((1 + 2 / 3) / 2)
+    assert found["mlp", None]["value"] == pytest.approx(2 / 3)
+    assert found["mlp", None]["n_seeds"] == 2
+
+
 def test_rankings_of_other_examples_are_refused():
     rankings = {Cell("sasrec", 0): ranking([1, 2]), Cell("popularity"): ranking([1])}
     with pytest.raises(UserError, match="covers other"):

@@ -83,6 +83,11 @@ def test_more_seeds_more_jobs(fresh):
     assert stale["rank_baseline"] == 4
 
 
+def test_titles_are_ranked_where_that_is_wanted(fresh):
+    stale = fresh.stale("--config", "answers={rank_titles: [residual]}")
+    assert stale == {"ingest_demo": 1, **CHAIN, "rank_titles": 4}
+
+
 def test_oracle_items_are_made_of_dreamrec_and_of_no_other(fresh):
     without = "recommenders={names: [gru4rec, caser, sasrec]}"
     assert "generate_oracle_items" not in fresh.stale("--config", without)

@@ -15,6 +15,7 @@ RECOMMENDER = {
     "generate_oracle_items": 1,
     "train_adapter": 8,
     "answer": 8,
+    "rank_titles": 4,
     **JUDGED,
 }
 # what belongs to one of the four, DreamRec's dreams apart
@@ -35,13 +36,21 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ("recommenders={search: {trials: 3}}", {"write_report": 1}),
         ("recommenders={seeds: [0, 1]}", RECOMMENDER),
         ("answers={max_new_tokens: {residual: 9}}", {"answer": 4, **JUDGED}),
+        # what is no longer wanted makes nothing stale but what counted it
+        ("answers={rank_titles: []}", {k: n for k, n in JUDGED.items() if k != "give_verdicts"}),
         ("answers={decoding: catalogue}", {"answer": 8, **JUDGED}),
         # the sizes of a kind that is not trained
         ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
-        ("adapter={epochs: 2}", {"train_adapter": 8, "answer": 8, **JUDGED}),
+        ("adapter={epochs: 2}", {"train_adapter": 8, "answer": 8, "rank_titles": 4, **JUDGED}),
         (
             "answers={seed: 1}",
-            {"select_states": 4, "generate_oracle_items": 1, "answer": 8, **JUDGED},
+            {
+                "select_states": 4,
+                "generate_oracle_items": 1,
+                "answer": 8,
+                "rank_titles": 4,
+                **JUDGED,
+            },
         ),
         (
             "llm={embedded: {noise: 0.123}}",
@@ -50,6 +59,7 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
                 "check_language_model": 1,
                 "train_adapter": 8,
                 "answer": 8,
+                "rank_titles": 4,
                 **JUDGED,
             },
         ),

@@ -62,6 +62,10 @@ class _BufferLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
             held[: len(rows)] = held[rows.to(held.device)]
             setattr(self, name, whole[: len(rows)])
 
+    def rewind(self, length: int) -> None:
+        """Forget all but so many tokens of every row."""
+        self._length = length
+
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Return how many keys a query of this length sees at most, and the first one's place."""
         return self._length + query_length, 0
@@ -89,3 +93,10 @@ def keep(cache: Cache, rows: Tensor) -> None:
     layers: list[Any] = cache.layers
     for layer in layers:
         layer.keep(rows)
+
+
+def rewind(cache: Cache, length: int) -> None:
+    """Keep the first tokens of every row of a cache made by `buffers`, so many of them."""
+    layers: list[Any] = cache.layers
+    for layer in layers:
+        layer.rewind(length)

@@ -6,12 +6,22 @@ Shapes: n examples, S seeds of a recommender.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from recinterpreter.errors import UserError
-from recinterpreter.scoring.comparison import ALL, LAST, VALIDATION, Cell, Reals, Row, bootstrap
+from recinterpreter.scoring.comparison import (
+    ALL,
+    LAST,
+    RECORDED,
+    VALIDATION,
+    Cell,
+    Reals,
+    Row,
+    bootstrap,
+)
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap
 from recinterpreter.settings import Scores
 
@@ -19,7 +29,8 @@ from recinterpreter.settings import Scores
 def ranking_scores(rankings: Mapping[Cell, pl.DataFrame], settings: Scores) -> Iterator[Row]:
     """Yield HR and NDCG of every ranking, and how far recommenders are from baselines in NDCG.
 
-    rankings: tables RANKING of the same examples; a cell without a seed is a baseline. Where a
+    rankings: tables RANKING of the same examples; a cell without a seed is a baseline, one with a
+    task what an LLM reads in a recommender's states. Where a
     recommender has several seeds, also the same of its mean over them, and how the seeds differ.
     """
     evaluations = {
@@ -59,11 +70,16 @@ def _estimates(
 ) -> Iterator[Row]:
     """Estimate the metric of every cell, (n) its value of each example, and of means over seeds."""
     for cell, numbers in values.items():
-        yield cell.row(evaluation, metric, users.share(numbers), None)
+        yield cell.row(evaluation, metric, users.share(numbers), _source(cell))
     for cell, rows in over_seeds(values).items():
-        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), None)
+        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), _source(cell))
         deviation = Estimate(float(rows.mean(axis=1).std(ddof=1)), None, None, users.n)
-        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, None)
+        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, _source(cell))
+
+
+def _source(cell: Cell) -> str | None:
+    """Say which states were shown: the recorded ones to an LLM, none where it ranks nothing."""
+    return RECORDED if cell.task else None
 
 
 def _distances(
@@ -81,13 +97,13 @@ def _distances(
 
 def over_seeds(values: Mapping[Cell, Reals]) -> dict[Cell, Reals]:
     """Stack the values of every recommender that has several seeds: cell of its mean -> (S, n)."""
-    by_name: dict[str, list[Reals]] = {}
+    by_mean: dict[Cell, list[Reals]] = {}
     for cell, numbers in values.items():
         if not cell.is_baseline:
-            by_name.setdefault(cell.recommender, []).append(numbers)
+            by_mean.setdefault(replace(cell, seed=None), []).append(numbers)
     return {
-        Cell(name, averaged=len(rows)): np.stack(rows)
-        for name, rows in by_name.items()
+        replace(mean, averaged=len(rows)): np.stack(rows)
+        for mean, rows in by_mean.items()
         if len(rows) > 1
     }
 

@@ -29,12 +29,14 @@ def compute_scores(
     examples: InputPath,
     verdicts: InputPath,
     rankings: InputPaths,
+    readings: InputPaths,
     oracles: InputPaths,
     scores: OutputPath,
 ) -> None:
-    """Score rankings, oracle items and answers: shares and means with intervals, differences."""
+    """Score rankings, readings, oracle items and answers: shares and means with intervals."""
     rows = [
         *_of_rankings(rankings, settings),
+        *_of_rankings(readings, settings),
         *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
         *_of_answers(items, examples, verdicts, settings),
     ]
@@ -57,7 +59,7 @@ def _by_cell(paths: InputPaths, schema: pa.Schema) -> dict[Cell, pl.DataFrame]:
     found = {}
     for path in paths:
         noted = tables.metadata(path)
-        cell = Cell(noted["recommender"], noted["seed"])
+        cell = Cell(noted["recommender"], noted["seed"], noted.get("task"), noted.get("adapter"))
         found[cell] = frame(tables.read(path, schema, schema.names))
     return found
 
