@@ -15,9 +15,9 @@ FOLDER = "RECINTERPRETER_TENSORBOARD"
 class Curves:
     """Write figures by step below the folder that RECINTERPRETER_TENSORBOARD names, if it does."""
 
-    def __init__(self, name: str, wanted: bool = True) -> None:
+    def __init__(self, name: str) -> None:
         """Begin the curves of one training; UserError where TensorBoard is not installed."""
-        folder = os.environ.get(FOLDER) if wanted else None
+        folder = os.environ.get(FOLDER)
         self._writer: Any = _writer(Path(folder) / name) if folder else None
 
     def add(self, step: int, **figures: float) -> None:

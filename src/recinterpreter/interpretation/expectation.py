@@ -23,7 +23,7 @@ from recinterpreter.settings import AdapterTraining
 # Where nothing can be tried out: the share of its fastest matrix products that a machine reaches.
 SHARE = 0.6
 TRIED_BATCHES = 5
-TRIED_SECONDS = 1.0  # at the start of a training
+TRIED_SECONDS = 0.5  # at the start of a training
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from recinterpreter.curves import Curves
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.batches import steps_per_epoch
 from recinterpreter.interpretation.course import Report
+from recinterpreter.interpretation.expectation import expectation
+from recinterpreter.interpretation.following import follow, rows_of
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.self_check import check_adapter
 from recinterpreter.interpretation.shown import Asked, read_states
@@ -27,10 +29,8 @@ from recinterpreter.interpretation.training import train
 from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, capacity
 from recinterpreter.language_model.adapters import build
-from recinterpreter.language_model.cost import gemm_rate
 from recinterpreter.language_model.loading import load
 from recinterpreter.settings import AdapterTraining, Running
-from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
 
@@ -72,19 +72,20 @@ def train_adapter(
     adapter.to(model.device)
     check_adapter(adapter, training.states, model.embedding_rms())
     titles = ["", *catalogue]
-    total = settings.epochs * steps_per_epoch(settings, len(training))
     course = train(adapter, model, titles, training, validation, settings, progress, workers)
-    curves = Curves(
-        f"{noted['recommender']}.{settings.task}.{settings.adapter}.seed{settings.seed}"
-    )
-    reports = _follow(course, total, gemm_rate(model.device, model.dtype), curves)
-    if workers.leads:
-        rows = [row for report in reports for row in _rows(report)]
-        tables.write_rows(steps, rows, tables.STEPS)
-        write_tensors(weights, adapter.state_dict())
-        write_json(config, _noted(settings, noted, model.hidden_size, reports))
-        progress.clear()
-    workers.leave()
+    if not workers.leads:
+        deque(course, maxlen=0)
+        return workers.leave()
+    ahead = expectation(adapter, model, titles, training, validation, settings)
+    logger.info("%s", ahead)
+    name = f"{noted['recommender']}.{settings.task}.{settings.adapter}.seed{settings.seed}"
+    total = settings.epochs * steps_per_epoch(settings, len(training))
+    reports = follow(course, total, ahead.rate, Curves(name))
+    tables.write_rows(steps, [row for report in reports for row in rows_of(report)], tables.STEPS)
+    write_tensors(weights, adapter.state_dict())
+    write_json(config, _noted(settings, noted, model.hidden_size, reports))
+    progress.clear()
+    return workers.leave()
 
 
 def _noted(
@@ -140,55 +141,6 @@ def _warn_of_capacity(width: int, hidden_size: int, n_items: int) -> None:
             "keep the titles apart: raise the recommender's embedding_size or take a wider LLM",
             *(width, hidden_size, n_items, found, WANTED_CAPACITY),
         )
-
-
-def _follow(reports: Iterator[Report], total: int, peak: float, curves: Curves) -> list[Report]:
-    """Run a training to its end with one progress line; return the reports of its epochs.
-
-    peak: operations a second of which a large matrix product is capable here.
-    """
-    finished: list[Report] = []
-    ticker, first = None, None
-    for report in reports:
-        if report.validation is not None:
-            finished.append(report)
-            curves.add(report.step, **{"validation accuracy": report.validation})
-            continue
-        # from the first step taken here: those of an earlier run must not count in the rates
-        ticker, first = ticker or Ticker("step", total, report.step - 1), first or report
-        seconds = max(report.seconds - first.seconds, 1e-9)
-        learned = {"loss": report.loss, "accuracy": report.accuracy}
-        curves.add(report.step, **learned)
-        if finished:
-            learned["validation"] = finished[-1].validation or 0.0
-        ticker.tick(
-            report.step,
-            **learned,
-            **{
-                "samples/s": (report.samples - first.samples) / seconds,
-                "tokens/s": (report.tokens - first.tokens) / seconds,
-                "% of peak": 100 * (report.operations - first.operations) / seconds / peak,
-            },
-        )
-    curves.close()
-    kept = finished[-1].best_epoch
-    logger.info(
-        "validation accuracy %.3f, of epoch %d of %d",
-        *(finished[kept - 1].validation, kept, len(finished)),
-    )
-    return finished
-
-
-def _rows(report: Report) -> list[dict[str, Any]]:
-    """Spread the report of an epoch over rows of STEPS."""
-    place = {"step": report.step, "epoch": report.epoch, "seconds": report.seconds}
-    values = {
-        "loss": report.loss,
-        "accuracy": report.accuracy,
-        "validation accuracy": report.validation,
-        "validation loss": report.validation_loss,
-    }
-    return [{**place, "metric": metric, "value": value} for metric, value in values.items()]
 
 
 if __name__ == "__main__":
