@@ -9,7 +9,7 @@ Takes some ten minutes. Variables of the environment, or of the command line of 
 
 DATA    folder with movielens/ml-100k and models/llama_tokenizer, for real lengths
 PARTS   of training,answering,growth,accuracy: those to run, all of them
-ROUNDS  of each timing, 3                SIZES   hidden x layers, 256x4,1024x8
+ROUNDS  of each timing, 3; of answers 1  SIZES   hidden x layers, 256x4,1024x8
 """
 
 from __future__ import annotations
