@@ -28,12 +28,14 @@ def settings(
     seeds: tuple[int, ...] = (0,),
     unit: str = "sequence",
     names: tuple[str, ...] = ("sasrec", "gru4rec"),
+    rank_titles: tuple[str, ...] = (),
 ) -> Settings:
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["scores"]["resamples"] = 200
     config["report"]["cases"] = 3
     config["recommenders"] |= {"names": list(names), "seeds": list(seeds)}
     config["split"]["unit"] = unit
+    config["answers"]["rank_titles"] = list(rank_titles)
     return Settings.model_validate_json(json.dumps(config))
 
 
@@ -66,7 +68,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         examples=folder / "examples.parquet",
         verdicts=llm / "verdicts.parquet",
         rankings=rankings,
-        readings=[],
+        readings=_readings(folder / "work", wanted, tested),
         oracles=_oracles(folder, wanted, tested),
         scores=llm / "scores.parquet",
     )
@@ -130,6 +132,22 @@ def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list
             for e, r in zip(chosen, ranks, strict=True)
         ]
         about = {"recommender": name, "seed": seed}
+        tables.write_rows(paths[-1], rows, tables.RANKING, about)
+    return paths
+
+
+def _readings(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """Rankings of titles: the last item is first for every second user, 20th for the others."""
+    paths = []
+    block = wanted.recommenders
+    for name, seed, task in product(block.names, block.seeds, wanted.answers.rank_titles):
+        rows = [
+            {k: e[k] for k in ("example_id", "user_id", "split")}
+            | {"last": e["position"] == 13, "rank": 1 if e["user_id"] % 2 else 20}
+            for e in tested
+        ]
+        paths.append(folder / f"{name}.{seed}.{task}.ranking.parquet")
+        about = {"recommender": name, "seed": seed, "task": task, "adapter": "conv_linear"}
         tables.write_rows(paths[-1], rows, tables.RANKING, about)
     return paths
 

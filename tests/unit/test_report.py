@@ -225,6 +225,33 @@ def test_oracle_items_are_shown_seed_by_seed_where_there_are_any(page, tmp_path)
     assert "Oracle items" not in page
 
 
+def test_readings_stand_beside_the_recommenders_own_rankings_where_asked_for(page, tmp_path):
+    wanted = settings(rank_titles=("residual",))
+    make_results(tmp_path, wanted)
+    found = render(wanted, tmp_path)
+    assert Tags(found).open == []
+    lines = rows_of(found, "Residual, as a ranking of all titles")
+    shown = [
+        [" ".join(re.sub("<[^>]*>", "", f"<td{cell}").split()) for cell in line] for line in lines
+    ]
+    assert [cells[:2] for cells in shown] == [
+        [f"{name}, {what}", "60"]
+        for name in ("SASRec", "GRU4Rec")
+        for what in ("last item by the LLM", "next item by itself")
+    ]
+    cutoffs = wanted.scores.cutoffs
+    metrics = [f"{metric}@{k}" for metric in ("hr", "ndcg") for k in cutoffs]
+    kinds = {"the LLM": {"task": "residual", "source": "recorded"}, "itself": {"task": None}}
+    for cells, recommender in zip(shown, ("sasrec", "sasrec", "gru4rec", "gru4rec"), strict=True):
+        kind = kinds[cells[0].rpartition(" by ")[2]] | {"recommender": recommender, "seed": 0}
+        for cell, metric in zip(cells[2:], metrics, strict=True):
+            row = score(tmp_path, **kind, evaluation="last", metric=metric)
+            assert cell == f"{row['value']:.3f} {row['low']:.3f}–{row['high']:.3f}"
+    # first for every second user
+    assert shown[0][2 + metrics.index("hr@10")].startswith("0.500")
+    assert "as a ranking of all titles" not in page
+
+
 def test_one_seed_is_no_mean(page):
     assert "sd over seeds" not in page
     assert "means over" not in page

@@ -65,7 +65,13 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ),
         (
             "llm={precision: bfloat16}",
-            {"check_language_model": 1, "train_adapter": 8, "answer": 8, **JUDGED},
+            {
+                "check_language_model": 1,
+                "train_adapter": 8,
+                "answer": 8,
+                "rank_titles": 4,
+                **JUDGED,
+            },
         ),
         # what no result depends on; the page shows the whole configuration
         ("llm={allow_pickle: true}", {"write_report": 1}),
