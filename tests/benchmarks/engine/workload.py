@@ -53,7 +53,7 @@ class StandIn:
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
         assert not add_special_tokens
         words = re.findall(r"\w{1,5}|[^\w\s]", text)
-        return [3 + int(hashlib.md5(w.encode()).hexdigest(), 16) % 31_000 for w in words]
+        return [3 + int(hashlib.md5(w.encode()).hexdigest(), 16) % (VOCABULARY - 3) for w in words]
 
     def decode(self, ids: list[int], **_: Any) -> str:
         return " ".join(map(str, ids))
