@@ -127,7 +127,9 @@ class LanguageModel:
         """Return the logits (..., V) of last hidden states (..., H), as the model itself would."""
         config = self.model.config
         logits: Tensor = self.model.get_output_embeddings()(states)
-        logits = logits * getattr(config, "logit_scale", 1) / getattr(config, "logits_scaling", 1)
+        scale = getattr(config, "logit_scale", 1) / getattr(config, "logits_scaling", 1)
+        if scale != 1:  # a pass over all logits costs as much as a layer of a small model
+            logits = logits * scale
         cap = getattr(config, "final_logit_softcapping", None)
         logits = logits if cap is None else cap * torch.tanh(logits / cap)
         # of a model that is spread over devices a tied head may be on the first of them
