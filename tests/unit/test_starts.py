@@ -1,5 +1,7 @@
 """The closed-form start: ridge regression as the textbook has it, and what it makes of states."""
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from language_models import TITLES, frozen
 from torch import Tensor
 
 from recinterpreter.interpretation.ridge import Ridge
-from recinterpreter.interpretation.shown import soft_tokens
+from recinterpreter.interpretation.shown import Asked, ShownStates, soft_tokens
 from recinterpreter.interpretation.starts import closed_form_start, start
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import build
@@ -144,3 +146,23 @@ def test_the_warm_start_goes_on_from_the_closed_form() -> None:
     both = started(closed_form_start=True, warm_start_steps=2, learning_rate=1e-4)
     assert not torch.equal(both, closed)
     torch.testing.assert_close(both / both.norm(), closed / closed.norm(), atol=2e-2, rtol=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_states_in_which_nothing_is_new_leave_the_adapter_as_it_was_drawn(
+    kind: AdapterKind, caplog: pytest.LogCaptureFixture
+) -> None:
+    llm, asked = frozen(), asked_about(50, "residual")
+    values, mask = asked.states.values, asked.states.mask
+    assert isinstance(values, np.ndarray)
+    same = np.zeros_like(values[:, 0])[:, None].repeat(2, 1)
+    alike = Asked(ShownStates(asked.states.example_ids, same, mask), asked.items)
+    chosen = settings(kind, closed_form_start=True)
+    torch.manual_seed(0)
+    adapter = build(chosen, POSITIONS, WIDTH, llm.hidden_size, llm.embedding_rms())
+    drawn = {name: tensor.clone() for name, tensor in adapter.state_dict().items()}
+    logging.getLogger("recinterpreter").propagate = True
+    with caplog.at_level("WARNING", logger="recinterpreter"):
+        start(adapter, Codes(llm, TITLES), llm.embedding_rms(), alike, chosen)
+    assert "nothing is new" in caplog.text
+    assert all(torch.equal(drawn[name], t) for name, t in adapter.state_dict().items())

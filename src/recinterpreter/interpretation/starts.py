@@ -48,8 +48,12 @@ def closed_form_start(
     stream over the training examples: memory does not grow with them.
     """
     device = next(adapter.parameters()).device
+    news = _news(adapter, training, device)
+    if not news.any():
+        logger.warning("closed form: nothing is new in what is shown; the adapter starts at random")
+        return
     if adapter.combine is not None:
-        adapter.combine.copy_(_news(adapter, training, device))
+        adapter.combine.copy_(news)
     catalogue = codes.of(torch.arange(len(codes), device=device))
     ridge = Ridge(adapter.project.in_features, catalogue.shape[1], device)
     for rows in _in_order(len(training)):

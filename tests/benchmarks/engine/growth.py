@@ -17,6 +17,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from recinterpreter.errors import UserError
+
 ROOT = Path(__file__).parents[3]
 SIZES = (1_000, 10_000, 100_000)
 POSITIONS, WIDTH, ITEMS = 10, 64, 200
@@ -36,8 +38,10 @@ def main() -> Iterator[Figure]:
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 capture_output=True,
                 text=True,
-                check=True,
+                check=False,
             )
+            if run.returncode:
+                raise UserError(f"an epoch of {n} samples failed: {run.stderr.strip()[-500:]}")
             found = json.loads(run.stdout.splitlines()[-1])
             rates.append(found["samples_per_s"])
             peaks.append(found["peak_mib"])
@@ -57,12 +61,12 @@ def _write_states(path: Path, n: int) -> None:
     with tables.Writer(path, schema, {"shape": [POSITIONS, WIDTH]}) as writer:
         for start in range(0, n, 1000):
             rows = min(1000, n - start)
-            drawn = random.normal(size=(rows, POSITIONS * WIDTH)).astype(np.float16)
+            before, after = random.normal(size=(2, rows, POSITIONS * WIDTH)).astype(np.float16)
             writer.write(
                 {
                     "example_id": np.arange(start + 1, start + rows + 1),
-                    "before": drawn,
-                    "after": drawn,
+                    "before": before,
+                    "after": after,
                     "before_mask": mask.repeat(rows, 0),
                     "after_mask": mask.repeat(rows, 0),
                 }
