@@ -113,6 +113,7 @@ SCORES = _schema(
 )
 
 _METADATA_KEY = b"recinterpreter"
+_BUFFER = 2**20  # bytes of a file in a stream that are read at a time
 
 
 def states_schema(positions: int, width: int, precision: str = "float32") -> pa.Schema:
@@ -237,11 +238,13 @@ def write_rows(
     write(path, pa.Table.from_pylist(list(rows), schema=schema), schema, metadata)
 
 
-def _open(path: Path) -> pq.ParquetFile:
+def _open(path: Path, mapped: bool = True) -> pq.ParquetFile:
     if not path.is_file():
         raise UserError(f"{path}: no such table; ask Snakemake for it: snakemake {path}")
     try:
-        return pq.ParquetFile(path, memory_map=True)
+        if mapped:
+            return pq.ParquetFile(path, memory_map=True)
+        return pq.ParquetFile(path, memory_map=False, buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(
             f"{path}: not a readable Parquet file ({error}); delete it and run again"
@@ -259,8 +262,14 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
 
 
 def read_batches(path: Path, rows: int = 4096) -> Iterator[pa.RecordBatch]:
-    """Read a table in a stream of at most `rows` rows, in the file's order."""
-    yield from _open(path).iter_batches(batch_size=rows)
+    """Read a table in a stream of at most `rows` rows, in the file's order.
+
+    Memory is that of a row group however long the table is: nothing is read ahead, and the file is
+    not mapped, since what has been read of a mapped file counts as memory.
+    """
+    file = _open(path, mapped=False)
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=rows, row_groups=[group])
 
 
 def metadata(path: Path) -> dict[str, Any]:
