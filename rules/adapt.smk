@@ -24,7 +24,7 @@ rule train_adapter:
         llm=language_model_name,
         code=code_digest("train_adapter"),
     shell:
-        "{TRAIN_TOGETHER} -m recinterpreter.stages.train_adapter"
+        "{TRAIN_TOGETHER} recinterpreter.stages.train_adapter"
         " --settings {params.settings:q}"
         " --examples {input.examples}"
         " --items {input.items_table}"

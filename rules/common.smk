@@ -47,11 +47,12 @@ SETTINGS = read_settings()
 
 GPU = n_gpus_wanted()
 
-# torchrun takes seconds to start, so a single process does without it.
+# torchrun takes seconds to start, so a single process does without it. What comes behind `--` is
+# the stage's: torchrun would take --log for an option of its own.
 TRAIN_TOGETHER = (
-    "python"
+    "python -m"
     if SETTINGS.adapter.processes == 1
-    else f"torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes}"
+    else f"torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes} -m --"
 )
 
 # How the LLM is handled here: a resource and no param, for no result depends on it, and Snakemake
