@@ -13,6 +13,8 @@ rule teach_language_model:
         steps="results/{dataset}/embedded/steps.parquet",
     log:
         "results/logs/{dataset}/teach_language_model/{dataset}.log",
+    # every adapter waits for it, and it is the longest single job
+    priority: 1
     conda:
         "../envs/torch.yaml"
     threads: 1
