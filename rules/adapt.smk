@@ -18,13 +18,14 @@ rule train_adapter:
     threads: SETTINGS.adapter.processes
     resources:
         gpu=GPU * SETTINGS.adapter.processes,
+        launcher=LAUNCHER,
         running=RUNNING,
     params:
         settings=lambda w: SETTINGS.adapter_training(w.dataset, w.task, w.adapter, w.seed).as_json(),
         llm=language_model_name,
         code=code_digest("train_adapter"),
     shell:
-        "{TRAIN_TOGETHER} recinterpreter.stages.train_adapter"
+        "{resources.launcher} recinterpreter.stages.train_adapter"
         " --settings {params.settings:q}"
         " --examples {input.examples}"
         " --items {input.items_table}"

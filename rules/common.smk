@@ -49,7 +49,7 @@ GPU = n_gpus_wanted()
 
 # torchrun takes seconds to start, so a single process does without it. What comes behind `--` is
 # the stage's: torchrun would take --log for an option of its own.
-TRAIN_TOGETHER = (
+LAUNCHER = (
     "python -m"
     if SETTINGS.adapter.processes == 1
     else f"torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes} -m --"
