@@ -25,7 +25,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, NoReturn, get_type_hints
 
 from pydantic import ValidationError
 
@@ -133,12 +133,26 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
     logger.info("done in %.1f s", seconds)
     if log and not _follows():
         write_json(Path(log).with_suffix(".json"), _record(name, code, seconds, arguments))
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        end()
 
 
 def _claim(folder: Path) -> None:
     if not hold(lock := folder.with_suffix(".lock"), wait=False):
         logger.warning("a process of an earlier run is still at this; waiting for it")
         hold(lock, wait=True)
+
+
+def end() -> NoReturn:
+    """End a process that torchrun started, and do not wait for Python to be taken down.
+
+    Threads of the process group outlive the interpreter now and then, and abort the process: work
+    that is done and written would count as failed.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _follows() -> bool:

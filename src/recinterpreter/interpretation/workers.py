@@ -31,9 +31,9 @@ class Workers:
         return cls(distributed.get_rank(), count)
 
     def leave(self) -> None:
-        """Part from the others when the work is done."""
+        """Part from the others when all of them are done; the process is to `end` thereafter."""
         if self.count > 1:
-            distributed.destroy_process_group()
+            distributed.barrier()
 
     @property
     def leads(self) -> bool:
