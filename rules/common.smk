@@ -68,7 +68,7 @@ wildcard_constraints:
     llm=re.escape(SETTINGS.llm.slug),
     task="|".join(get_args(Task)),
     adapter="|".join(get_args(AdapterKind)),
-    source="|".join(SETTINGS.sources),
+    source="|".join([*SETTINGS.sources, *SETTINGS.edited_sources]),
     trial=r"[A-Za-z0-9_.=+-]+",
 
 
@@ -169,6 +169,11 @@ def wanted_searches(wildcards):
 def readings(pattern, **fixed):
     """Fill the wildcards of a path with all that the LLM ranks titles for; often nothing."""
     return every(pattern, task=SETTINGS.answers.rank_titles, **fixed)
+
+
+def edited(pattern, **fixed):
+    """Fill the wildcards of a path with all whose histories are edited; nothing without edits."""
+    return every(pattern, **fixed) if SETTINGS.edits.kinds else []
 
 
 def oracles(pattern, **fixed):

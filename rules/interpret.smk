@@ -1,4 +1,4 @@
-# The LLM answers over the recorded states and over every control, one job for all sources; where it
+# The LLM answers over the recorded states, every control and every edit, in one job; where it
 # is wanted, it also ranks the titles of the catalogue.
 
 
@@ -7,12 +7,17 @@ rule answer:
         config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
         weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
         selected=rules.select_states.output.selected,
+        edited=rules.encode_edits.output.states,
         items_table="results/{dataset}/items.parquet",
         llm=language_model_inputs,
     output:
         answers=expand(
             "results/{{dataset}}/{{llm}}/answers/{{recommender}}/{{task}}/{{adapter}}/seed{{seed}}.{source}.parquet",
             source=SETTINGS.sources,
+        ),
+        edited=expand(
+            "results/{{dataset}}/{{llm}}/answers/{{recommender}}/{{task}}/{{adapter}}/seed{{seed}}.{source}.parquet",
+            source=SETTINGS.edited_sources,
         ),
     log:
         "results/logs/{dataset}/answer/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
@@ -31,11 +36,11 @@ rule answer:
         " --settings {params.settings:q}"
         " --config {input.config}"
         " --weights {input.weights}"
-        " --selected {input.selected}"
+        " --selected {input.selected} {input.edited}"
         " --items {input.items_table}"
         " --llm {params.llm:q}"
         " --running {resources.running:q}"
-        " --answers {output.answers}"
+        " --answers {output.answers} {output.edited}"
         " --code {params.code}"
         " --log {log}"
 

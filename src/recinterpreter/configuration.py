@@ -308,6 +308,7 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("answers", "controls"),
     _twice("answers", "rank_titles"),
     _ranked_tasks,
+    _twice("edits", "kinds"),
     _twice("scores", "cutoffs"),
     _events_tables,
     _events_name,

@@ -21,12 +21,15 @@ from recinterpreter.settings import (
     Answering,
     BaselineName,
     CaserRecipe,
+    Consistency,
     Control,
     Count,
     Decoding,
     DemoSource,
     Domain,
     DreamRecRecipe,
+    EditedStates,
+    Edits,
     EmbeddedLLM,
     EventsSource,
     GRU4RecRecipe,
@@ -159,6 +162,12 @@ class Answers(Section):
     max_new_tokens: NewTokens
 
 
+class Consistent(Section):
+    """How far a decoded history makes the recommender do what the real one does."""
+
+    top: Count
+
+
 class Settings(Section):
     """The whole of config.yaml."""
 
@@ -169,6 +178,8 @@ class Settings(Section):
     llm: LLM
     adapter: Adapter
     answers: Answers
+    edits: Edits
+    consistency: Consistent
     scores: Scores
     report: Report
 
@@ -181,6 +192,11 @@ class Settings(Section):
     def sources(self) -> list[str]:
         """Sources of states that are answered: the recorded ones, then the controls."""
         return ["recorded", *self.answers.controls]
+
+    @property
+    def edited_sources(self) -> list[str]:
+        """Sources of states of edited histories, which are answered beside the others."""
+        return [f"edit_{kind}" for kind in self.edits.kinds]
 
     def domain(self, dataset: str) -> Domain:
         """Which words the prompts of a data set use."""
@@ -241,6 +257,18 @@ class Settings(Section):
         """Settings of generate_oracle_items: the examples that are answered, stored as states."""
         return OracleItems(
             **self.states.model_dump(), sample=self.answers.sample, seed=self.answers.seed
+        )
+
+    def edited_states(self) -> EditedStates:
+        """Settings of encode_edits."""
+        return EditedStates(**self.states.model_dump(), kinds=self.edits.kinds)
+
+    def measured_consistency(self) -> Consistency:
+        """Settings of measure_consistency."""
+        return Consistency(
+            top=self.consistency.top,
+            batch_size=self.states.batch_size,
+            seed=self.answers.seed,
         )
 
     def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:

@@ -35,6 +35,7 @@ Weights = Literal["full", "fp8", "int8", "int4"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
 RankedTask = Literal["residual"]
 Decoding = Literal["free", "catalogue"]
+EditKind = Literal["drop", "swap", "replace", "append"]
 Domain = Literal["movies", "games", "items"]
 
 
@@ -312,6 +313,31 @@ class TitleRanking(Section):
     llm: str
     loading: Loading
     batch_size: Count
+
+
+class Edits(Section):
+    """How histories are edited to see whether the answers follow: what edit_histories receives."""
+
+    kinds: list[EditKind]
+    sample: Count
+    seed: Whole
+
+
+class EditedStates(States):
+    """What encode_edits receives: how states are stored, and a table of them for each kind."""
+
+    kinds: list[EditKind]
+
+
+class Consistency(Section):
+    """What measure_consistency receives: how many best items are compared, and how many at once.
+
+    seed: of the derangement that gives every example another user's answer.
+    """
+
+    top: Count
+    batch_size: Count
+    seed: Whole
 
 
 class Scores(Section):

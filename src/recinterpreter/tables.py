@@ -74,6 +74,18 @@ ORACLE_ITEMS = _schema(
     seen=pa.bool_(),
     rank=ID,
 )
+# A row per example and edit (drop | swap | replace | append); positions: the places touched, from 0,
+# in the history as it was, of an item appended in the edited one; taken, put: the items that are
+# out and in, null where there is none; history: the edited one, as in EXAMPLES
+EDITS = _schema(
+    example_id=pa.int64(),
+    user_id=ID,
+    edit=TEXT,
+    positions=IDS,
+    taken=(ID, True),
+    put=(ID, True),
+    history=IDS,
+)
 TITLES = _schema(item_id=ID, title=TEXT, spelled=TEXT, n_tokens=ID, spells=pa.bool_())
 ANSWERS = _schema(
     example_id=pa.int64(), template=TEXT, text=TEXT, n_new_tokens=ID, finished=pa.bool_()

@@ -11,6 +11,8 @@ CHAIN = {
     "encode_states": 4,
     "select_states": 4,
     "generate_oracle_items": 1,
+    "edit_histories": 1,
+    "encode_edits": 4,
     "teach_language_model": 1,
     "check_language_model": 1,
     "train_adapter": 8,

@@ -13,6 +13,7 @@ RECOMMENDER = {
     "encode_states": 4,
     "select_states": 4,
     "generate_oracle_items": 1,
+    "encode_edits": 4,
     "train_adapter": 8,
     "answer": 8,
     "rank_titles": 4,
