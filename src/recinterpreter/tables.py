@@ -74,7 +74,7 @@ ORACLE_ITEMS = _schema(
     seen=pa.bool_(),
     rank=ID,
 )
-# A row per example and edit (drop | swap | replace | append); positions: the places touched, from 0,
+# A row per example and edit (drop | swap | replace | append); positions: places touched, 0-based,
 # in the history as it was, of an item appended in the edited one; taken, put: the items that are
 # out and in, null where there is none; history: the edited one, as in EXAMPLES
 EDITS = _schema(
