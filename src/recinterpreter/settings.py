@@ -347,6 +347,8 @@ class Scores(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     resamples: Annotated[int, Field(ge=100)]
     seed: Whole
+    power: Annotated[float, Field(gt=0.5, lt=1)]
+    similarity: Annotated[float, Field(gt=0.5, lt=1)]
 
 
 class Report(Section):

@@ -1,5 +1,6 @@
 """Benchmarks: what can be run is listed, and RecBole is given our split and nothing else."""
 
+import gzip
 import re
 import subprocess
 import sys
@@ -106,9 +107,37 @@ def test_absent_data_says_what_to_do(tmp_path: Path) -> None:
 def test_every_benchmark_is_listed_with_its_purpose() -> None:
     listed = subprocess.run([sys.executable, BENCHMARKS], capture_output=True, text=True)
     assert listed.returncode == 2
-    for name in ("recommenders", "workflow"):
+    for name in ("matcher", "recommenders", "workflow"):
         (line,) = [line for line in listed.stdout.splitlines() if line.split()[0] == name]
         assert len(line.split()) > 3
+
+
+def test_games_are_read_as_literals_and_awkward_lines_left_out(tmp_path: Path) -> None:
+    from matcher import finds_itself, movielens_titles, speeds_of, steam_titles
+
+    from recinterpreter.scoring.matcher import Catalogue
+
+    lines = [
+        "{u'app_name': u'Caf\\xe9 [Rec] *', u'title': u'Another'}",
+        "{u'title': u'Portal 2'}",
+        "{u'id': u'1'}",
+        "{u'title': ",
+        "__import__('os').system('true')",
+    ]
+    lines.append("['a list']")
+    lines += [f"{{u'title': u'Game {i}'}}" for i in range(30)]
+    with gzip.open(tmp_path / "steam_games.json.gz", "wt") as file:
+        file.write("\n".join(lines))
+    titles = steam_titles(tmp_path)
+    assert [titles[1], titles[2], titles[3]] == ["Café [Rec] *", "Portal 2", "Game 0"]
+    assert len(titles) == 32
+    catalogue = Catalogue(titles)
+    assert all(finds_itself(catalogue, item, title) for item, title in titles.items())
+    assert not finds_itself(catalogue, 2, "Portal 3")
+    assert all(speed > 0 for speed in speeds_of(catalogue, titles))
+    for read in (steam_titles, lambda folder: movielens_titles(folder, "raw")):
+        with pytest.raises(UserError, match="no such f"):
+            read(tmp_path / "nowhere")
 
 
 def test_the_requirements_are_pinned_and_name_no_address() -> None:

@@ -18,7 +18,9 @@ from recinterpreter.scoring.statistics import UserBootstrap, wilson
 from recinterpreter.scoring.tasks import task_scores
 from recinterpreter.settings import Scores
 
-SETTINGS = Scores(cutoffs=[1, 10], confidence=0.95, resamples=400, seed=0)
+SETTINGS = Scores(
+    cutoffs=[1, 10], confidence=0.95, resamples=400, seed=0, power=0.8, similarity=0.85
+)
 CATALOGUE = Catalogue({i: f"Title {i}" for i in range(1, 21)})
 N_USERS = 40
 

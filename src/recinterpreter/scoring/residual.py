@@ -13,6 +13,7 @@ from recinterpreter.scoring.comparison import (
     against_controls,
     share,
 )
+from recinterpreter.scoring.significance import holm
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap, mcnemar
 from recinterpreter.settings import Scores
 
@@ -41,17 +42,21 @@ def between_recommenders(
     """Yield how the accuracies of recommenders differ on the same examples, recorded states.
 
     Only cells of the same seed and adapter are compared. McNemar's test wants independent
-    examples: it is given for the last ones alone.
+    examples: it is given for the last ones alone, with Holm's correction over all comparisons.
     """
-    for cell, values in right.items():
-        for other, others in right.items():
-            if (cell.seed, cell.adapter) != (other.seed, other.adapter):
-                continue
-            if cell.recommender <= other.recommender:
-                continue
-            difference = users.difference(values, others)
-            metric = f"{METRIC} minus {other.recommender}"
-            yield cell.row(evaluation, metric, difference, RECORDED)
-            if evaluation == LAST:
-                p = Estimate(mcnemar(values, others), None, None, len(values))
-                yield cell.row(evaluation, f"mcnemar p, {other.recommender}", p, RECORDED)
+    pairs = [
+        (cell, other)
+        for cell in right
+        for other in right
+        if (cell.seed, cell.adapter) == (other.seed, other.adapter)
+        and cell.recommender > other.recommender
+    ]
+    for cell, other in pairs:
+        difference = users.difference(right[cell], right[other])
+        yield cell.row(evaluation, f"{METRIC} minus {other.recommender}", difference, RECORDED)
+    if evaluation == LAST:
+        tests = [mcnemar(right[cell], right[other]) for cell, other in pairs]
+        for (cell, other), p, adjusted in zip(pairs, tests, holm(tests), strict=True):
+            for name, value in (("mcnemar", p), ("holm", adjusted)):
+                found = Estimate(value, None, None, users.n)
+                yield cell.row(evaluation, f"{name} p, {other.recommender}", found, RECORDED)

@@ -6,7 +6,7 @@ his examples; a mean is then the ratio of the drawn sum and the drawn number of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +78,24 @@ class UserBootstrap:
         cautious = wilson(int(value) * self.n_users, self.n_users, self._confidence)
         return Estimate(value, cautious.low, cautious.high, self.n)
 
+    def ratio(self, found: ArrayLike, asked: ArrayLike) -> Estimate:
+        """Estimate the share of what was asked that was found: (n) counts of each example.
+
+        It rests on the examples that ask for anything. Where nothing was found, or all of it, the
+        interval is as cautious as that of `share`.
+        """
+        part, whole = np.asarray(found, float), np.asarray(asked, float)
+        n = int((whole > 0).sum())
+        value = float(part.sum() / whole.sum())
+        if value in (0.0, 1.0):
+            users = len(np.unique(self._user[whole > 0]))
+            cautious = wilson(int(value) * users, users, self._confidence)
+            return Estimate(value, cautious.low, cautious.high, n)
+        drawn = self._draws @ self._totals(whole)
+        # a resample without anyone who was asked says nothing
+        shares = (self._draws @ self._totals(part))[drawn > 0] / drawn[drawn > 0]
+        return replace(self._estimate(value, shares), n=n)
+
     def difference(self, values: ArrayLike, others: ArrayLike) -> Estimate:
         """Estimate the mean of values - others, paired by example."""
         return self.mean(np.asarray(values, float) - np.asarray(others, float))
@@ -93,9 +111,12 @@ class UserBootstrap:
         return self._estimate(value, self._means(numbers) - best)
 
     def _means(self, numbers: Reals) -> Reals:
-        totals = np.bincount(self._user, weights=numbers, minlength=self.n_users)
-        means: Reals = (self._draws @ totals) / self._drawn
+        means: Reals = (self._draws @ self._totals(numbers)) / self._drawn
         return means
+
+    def _totals(self, numbers: Reals) -> Reals:
+        totals = np.bincount(self._user, weights=numbers, minlength=self.n_users)
+        return totals.astype(float)
 
     def _estimate(self, value: float, means: Reals) -> Estimate:
         tail = (1 - self._confidence) / 2

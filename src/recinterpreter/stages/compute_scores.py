@@ -14,6 +14,7 @@ from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.oracle import oracle_scores
+from recinterpreter.scoring.published import published_scores
 from recinterpreter.scoring.ranking import ranking_scores
 from recinterpreter.scoring.recovery import most_popular
 from recinterpreter.scoring.tasks import task_scores
@@ -39,6 +40,7 @@ def compute_scores(
         *_of_rankings(readings, settings),
         *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
         *_of_answers(items, examples, verdicts, settings),
+        *published_scores(settings),
     ]
     # ten decimals: what a different order of summing may change is far behind them
     rounded = [
