@@ -1,4 +1,4 @@
-# Answers are judged, then judged answers and rankings become numbers with intervals.
+# Answers are judged, those to edits by themselves, then judged answers and rankings become numbers with intervals.
 
 
 rule give_verdicts:
@@ -25,6 +25,36 @@ rule give_verdicts:
         " --log {log}"
 
 
+rule check_edits:
+    input:
+        items_table="results/{dataset}/items.parquet",
+        examples="results/{dataset}/examples.parquet",
+        edits="results/{dataset}/edits.parquet",
+        answers=lambda w: every(
+            "results/{dataset}/{llm}/answers/{recommender}/{task}/{adapter}/seed{seed}.{source}.parquet",
+            dataset=w.dataset,
+            source=["recorded", *SETTINGS.edited_sources],
+        ),
+    output:
+        checked="results/{dataset}/{llm}/edits.parquet",
+    log:
+        "results/logs/{dataset}/check_edits/{llm}.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        code=code_digest("check_edits"),
+    shell:
+        "python -m recinterpreter.stages.check_edits"
+        " --items {input.items_table}"
+        " --examples {input.examples}"
+        " --edits {input.edits}"
+        " --answers {input.answers}"
+        " --checked {output.checked}"
+        " --code {params.code}"
+        " --log {log}"
+
+
 rule compute_scores:
     input:
         items_table="results/{dataset}/items.parquet",
@@ -33,6 +63,7 @@ rule compute_scores:
         rankings=lambda w: every(RANKINGS, dataset=w.dataset),
         readings=lambda w: readings(rules.rank_titles.output.ranking, dataset=w.dataset),
         oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
+        edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
     output:
         scores="results/{dataset}/{llm}/scores.parquet",
     log:
@@ -52,6 +83,7 @@ rule compute_scores:
         " --rankings {input.rankings}"
         " --readings {input.readings}"
         " --oracles {input.oracles}"
+        " --edits {input.edits}"
         " --scores {output.scores}"
         " --code {params.code}"
         " --log {log}"

@@ -62,6 +62,7 @@ rule test_artefacts:
             *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
             *edited(rules.edit_histories.output, dataset=w.dataset),
             *edited(rules.encode_edits.output, dataset=w.dataset),
+            *edited(rules.check_edits.output, dataset=w.dataset),
         ],
     output:
         junit="results/{dataset}/artefacts.xml",

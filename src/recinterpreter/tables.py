@@ -107,6 +107,19 @@ VERDICTS = _schema(
     correct=pa.bool_(),
     text=TEXT,
 )
+# A row per answer to an edited history; source: edit_drop, ...; follows, stays: how far it does
+# what the edit asks for, and how far it would by chance, 0 to 1; null where the edit asks for no
+# such thing of it (see scoring.edits)
+EDIT_VERDICTS = _schema(
+    **_CELL,
+    example_id=pa.int64(),
+    user_id=ID,
+    follows=OPTIONAL_REAL,
+    follows_by_chance=OPTIONAL_REAL,
+    stays=OPTIONAL_REAL,
+    stays_by_chance=OPTIONAL_REAL,
+    text=TEXT,
+)
 # seed: null for a baseline, and for a mean over several seeds; n_seeds: over how many the value is
 # a mean, 0 of a baseline; source: of the states that were answered, null where none were
 SCORES = _schema(

@@ -68,3 +68,18 @@ def test_edited_histories_have_states_and_answers(edits, artefacts):
                 assert (mask.sum(1) == np.minimum(items, positions)).all(), path
         for path in artefacts.paths(f"answers/*/*/*/seed*.{source}.parquet"):
             assert frame(path, tables.ANSWERS)["example_id"].sort().to_list() == ids, path
+
+
+def test_every_answer_to_an_edit_is_checked(edits, artefacts):
+    answers = [path for path in artefacts.paths("answers/*/*/*/*.parquet") if ".edit_" in path.name]
+    llm = artefacts.path("llm.json").parent
+    checked = frame(llm / "edits.parquet", tables.EDIT_VERDICTS)
+    assert len(checked) == sum(len(frame(path, tables.ANSWERS)) for path in answers)
+    for metric in ("follows", "stays"):
+        known = checked.drop_nulls(metric)
+        for column in (metric, f"{metric}_by_chance"):
+            assert known[column].is_between(0, 1).all(), column
+    # residual asks to follow where the last item is another, and then has nothing to stay with
+    residual = checked.filter(task="residual")
+    assert (residual["follows"].is_null() | residual["stays"].is_null()).all()
+    assert residual.filter(source="edit_append")["follows"].is_not_null().all()

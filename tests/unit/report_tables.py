@@ -70,6 +70,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         rankings=rankings,
         readings=_readings(folder / "work", wanted, tested),
         oracles=_oracles(folder, wanted, tested),
+        edits=[],
         scores=llm / "scores.parquet",
     )
 

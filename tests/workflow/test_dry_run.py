@@ -18,6 +18,7 @@ CHAIN = {
     "train_adapter": 8,
     "answer": 8,
     "give_verdicts": 1,
+    "check_edits": 1,
     "compute_scores": 1,
     "test_artefacts": 1,
     "write_report": 1,

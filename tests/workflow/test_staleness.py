@@ -6,7 +6,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-JUDGED = {"give_verdicts": 1, "compute_scores": 1, "test_artefacts": 1, "write_report": 1}
+SCORED = {"compute_scores": 1, "test_artefacts": 1, "write_report": 1}
+JUDGED = {"give_verdicts": 1, "check_edits": 1, **SCORED}
 RECOMMENDER = {
     "train_recommender": 4,
     "rank_recommender": 4,
@@ -29,7 +30,7 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ("report={title: another}", {"write_report": 1}),
         (
             "scores={resamples: 200}",
-            {"compute_scores": 1, "test_artefacts": 1, "write_report": 1},
+            SCORED,
         ),
         ("recommenders={gru4rec: {patience: 9}}", ONE),
         ("recommenders={dreamrec: {guidance: 3}}", ONE | {"generate_oracle_items": 1}),
@@ -38,8 +39,9 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ("recommenders={seeds: [0, 1]}", RECOMMENDER),
         ("answers={max_new_tokens: {residual: 9}}", {"answer": 4, **JUDGED}),
         # what is no longer wanted makes nothing stale but what counted it
-        ("answers={rank_titles: []}", {k: n for k, n in JUDGED.items() if k != "give_verdicts"}),
+        ("answers={rank_titles: []}", SCORED),
         ("answers={decoding: catalogue}", {"answer": 8, **JUDGED}),
+        ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 4, "answer": 8, **JUDGED}),
         # the sizes of a kind that is not trained
         ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
         ("adapter={epochs: 2}", {"train_adapter": 8, "answer": 8, "rank_titles": 4, **JUDGED}),

@@ -12,6 +12,7 @@ import pyarrow as pa
 from recinterpreter import tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.scoring.comparison import Cell
+from recinterpreter.scoring.edits import edit_scores
 from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.published import published_scores
@@ -32,6 +33,7 @@ def compute_scores(
     rankings: InputPaths,
     readings: InputPaths,
     oracles: InputPaths,
+    edits: InputPaths,
     scores: OutputPath,
 ) -> None:
     """Score rankings, readings, oracle items and answers: shares and means with intervals."""
@@ -40,6 +42,7 @@ def compute_scores(
         *_of_rankings(readings, settings),
         *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
         *_of_answers(items, examples, verdicts, settings),
+        *_of_edits(edits, settings),
         *published_scores(settings),
     ]
     # ten decimals: what a different order of summing may change is far behind them
@@ -75,6 +78,11 @@ def _of_answers(
     history = int(tables.metadata(examples)["history"])
     judged = frame(tables.read(verdicts, tables.VERDICTS))
     yield from task_scores(judged, catalogue, popular, history, settings)
+
+
+def _of_edits(checked: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
+    for path in checked:
+        yield from edit_scores(frame(tables.read(path, tables.EDIT_VERDICTS)), settings)
 
 
 def frame(table: Any) -> pl.DataFrame:
