@@ -47,8 +47,8 @@ def against_popularity(
     return cell.row(evaluation, f"{METRIC} minus popularity", difference, RECORDED)
 
 
-def most_popular(examples: pl.DataFrame, count: int = _NAMED_BY_POPULARITY) -> list[int]:
-    """Return the items with the most interactions in the train split, most popular first.
+def training_interactions(examples: pl.DataFrame) -> dict[int, int]:
+    """Return how many interactions of the train split every item has that has any.
 
     Every interaction of a train example's user is the target of one of his examples, but the
     first one (position 0), which has no history: it is the history of the example at position 1.
@@ -56,8 +56,13 @@ def most_popular(examples: pl.DataFrame, count: int = _NAMED_BY_POPULARITY) -> l
     train = examples.filter(pl.col("split") == "train")
     firsts = train.filter(pl.col("position") == 1)["history"].list.first()
     counts = pl.concat([train["target"], firsts.alias("target")]).value_counts()
-    ranked = counts.sort(["count", "target"], descending=[True, False])
-    return ranked["target"].head(count).to_list()
+    return dict(counts.select("target", "count").iter_rows())
+
+
+def most_popular(examples: pl.DataFrame, count: int = _NAMED_BY_POPULARITY) -> list[int]:
+    """Return the items with the most interactions in the train split, most popular first."""
+    counts = training_interactions(examples)
+    return sorted(counts, key=lambda item: (-counts[item], -item))[:count]
 
 
 def hits_of_popular(

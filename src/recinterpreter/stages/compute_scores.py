@@ -12,12 +12,15 @@ import pyarrow as pa
 from recinterpreter import tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.scoring.comparison import Cell
+from recinterpreter.scoring.details import Knowledge, catalogue_scores, detail_scores
 from recinterpreter.scoring.edits import edit_scores
 from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.published import published_scores
 from recinterpreter.scoring.ranking import ranking_scores
-from recinterpreter.scoring.recovery import most_popular
+from recinterpreter.scoring.recovery import most_popular, training_interactions
+from recinterpreter.scoring.seeds import seed_scores
+from recinterpreter.scoring.strata import popularity_strata
 from recinterpreter.scoring.tasks import task_scores
 from recinterpreter.settings import Scores
 
@@ -73,11 +76,18 @@ def _of_answers(
     items: InputPath, examples: InputPath, verdicts: InputPath, settings: Scores
 ) -> Iterator[dict[str, Any]]:
     listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
-    catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
-    popular = most_popular(frame(tables.read(examples, tables.EXAMPLES)))
+    titles = {row["item_id"]: row["title"] for row in listed}
+    catalogue = Catalogue(titles)
+    known_examples = frame(tables.read(examples, tables.EXAMPLES))
     history = int(tables.metadata(examples)["history"])
     judged = frame(tables.read(verdicts, tables.VERDICTS))
+    popular = most_popular(known_examples)
     yield from task_scores(judged, catalogue, popular, history, settings)
+    yield from seed_scores(judged, settings)
+    strata = popularity_strata(titles, training_interactions(known_examples))
+    known = Knowledge(titles, catalogue, strata)
+    yield from detail_scores(judged, known, history, settings)
+    yield from catalogue_scores(known)
 
 
 def _of_edits(checked: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
