@@ -176,6 +176,11 @@ def edited(pattern, **fixed):
     return every(pattern, **fixed) if SETTINGS.edits.kinds else []
 
 
+def consistencies(pattern, **fixed):
+    """Fill the wildcards of a path with all whose histories are decoded: those of recovery."""
+    return every(pattern, **fixed) if "recovery" in SETTINGS.adapter.tasks else []
+
+
 def oracles(pattern, **fixed):
     """Fill the wildcards of a path with all that DreamRec dreams up; nothing where it is not run."""
     return every(pattern, **fixed) if "dreamrec" in SETTINGS.recommenders.names else []

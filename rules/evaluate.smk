@@ -55,6 +55,43 @@ rule check_edits:
         " --log {log}"
 
 
+rule measure_consistency:
+    input:
+        config="results/{dataset}/recommenders/{recommender}/seed{seed}/config.json",
+        weights="results/{dataset}/recommenders/{recommender}/seed{seed}/model.safetensors",
+        items_table="results/{dataset}/items.parquet",
+        interactions="results/{dataset}/interactions.parquet",
+        examples="results/{dataset}/examples.parquet",
+        answers=expand(
+            "results/{{dataset}}/{{llm}}/answers/{{recommender}}/recovery/{adapter}/seed{{seed}}.recorded.parquet",
+            adapter=SETTINGS.adapter.kinds,
+        ),
+    output:
+        consistency="results/{dataset}/{llm}/consistency/{recommender}/seed{seed}.parquet",
+    log:
+        "results/logs/{dataset}/measure_consistency/{llm}.{recommender}.seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        gpu=GPU,
+    params:
+        settings=SETTINGS.measured_consistency().as_json(),
+        code=code_digest("measure_consistency"),
+    shell:
+        "python -m recinterpreter.stages.measure_consistency"
+        " --settings {params.settings:q}"
+        " --config {input.config}"
+        " --weights {input.weights}"
+        " --items {input.items_table}"
+        " --interactions {input.interactions}"
+        " --examples {input.examples}"
+        " --answers {input.answers}"
+        " --consistency {output.consistency}"
+        " --code {params.code}"
+        " --log {log}"
+
+
 rule compute_scores:
     input:
         items_table="results/{dataset}/items.parquet",
@@ -64,6 +101,7 @@ rule compute_scores:
         readings=lambda w: readings(rules.rank_titles.output.ranking, dataset=w.dataset),
         oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
         edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
+        consistencies=lambda w: consistencies(rules.measure_consistency.output, dataset=w.dataset),
     output:
         scores="results/{dataset}/{llm}/scores.parquet",
     log:
@@ -84,6 +122,7 @@ rule compute_scores:
         " --readings {input.readings}"
         " --oracles {input.oracles}"
         " --edits {input.edits}"
+        " --consistencies {input.consistencies}"
         " --scores {output.scores}"
         " --code {params.code}"
         " --log {log}"

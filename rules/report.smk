@@ -63,6 +63,7 @@ rule test_artefacts:
             *edited(rules.edit_histories.output, dataset=w.dataset),
             *edited(rules.encode_edits.output, dataset=w.dataset),
             *edited(rules.check_edits.output, dataset=w.dataset),
+            *consistencies(rules.measure_consistency.output, dataset=w.dataset),
         ],
     output:
         junit="results/{dataset}/artefacts.xml",

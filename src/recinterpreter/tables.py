@@ -120,6 +120,20 @@ EDIT_VERDICTS = _schema(
     stays_by_chance=OPTIONAL_REAL,
     text=TEXT,
 )
+# A row per example, adapter and source (recorded | another_user: whose recovery answer was read
+# as a history); named: how many items of the catalogue it names; cosine, overlap, same_first: how
+# like the real history's the recommender's state, its best items and the very best are
+CONSISTENCY = _schema(
+    adapter=TEXT,
+    source=TEXT,
+    example_id=pa.int64(),
+    user_id=ID,
+    last=pa.bool_(),
+    named=ID,
+    cosine=REAL,
+    overlap=REAL,
+    same_first=pa.bool_(),
+)
 # seed: null for a baseline, and for a mean over several seeds; n_seeds: over how many the value is
 # a mean, 0 of a baseline; source: of the states that were answered, null where none were
 SCORES = _schema(

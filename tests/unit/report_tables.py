@@ -71,6 +71,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         readings=_readings(folder / "work", wanted, tested),
         oracles=_oracles(folder, wanted, tested),
         edits=[],
+        consistencies=[],
         scores=llm / "scores.parquet",
     )
 

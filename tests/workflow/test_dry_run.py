@@ -19,6 +19,7 @@ CHAIN = {
     "answer": 8,
     "give_verdicts": 1,
     "check_edits": 1,
+    "measure_consistency": 4,
     "compute_scores": 1,
     "test_artefacts": 1,
     "write_report": 1,

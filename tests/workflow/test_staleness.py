@@ -8,6 +8,7 @@ pytestmark = pytest.mark.slow
 
 SCORED = {"compute_scores": 1, "test_artefacts": 1, "write_report": 1}
 JUDGED = {"give_verdicts": 1, "check_edits": 1, **SCORED}
+ANSWERED = {"answer": 8, "measure_consistency": 4, **JUDGED}
 RECOMMENDER = {
     "train_recommender": 4,
     "rank_recommender": 4,
@@ -16,9 +17,8 @@ RECOMMENDER = {
     "generate_oracle_items": 1,
     "encode_edits": 4,
     "train_adapter": 8,
-    "answer": 8,
     "rank_titles": 4,
-    **JUDGED,
+    **ANSWERED,
 }
 # what belongs to one of the four, DreamRec's dreams apart
 ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | JUDGED
@@ -40,19 +40,19 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ("answers={max_new_tokens: {residual: 9}}", {"answer": 4, **JUDGED}),
         # what is no longer wanted makes nothing stale but what counted it
         ("answers={rank_titles: []}", SCORED),
-        ("answers={decoding: catalogue}", {"answer": 8, **JUDGED}),
-        ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 4, "answer": 8, **JUDGED}),
+        ("answers={decoding: catalogue}", ANSWERED),
+        ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 4, **ANSWERED}),
+        ("consistency={top: 3}", {"measure_consistency": 4, **SCORED}),
         # the sizes of a kind that is not trained
         ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
-        ("adapter={epochs: 2}", {"train_adapter": 8, "answer": 8, "rank_titles": 4, **JUDGED}),
+        ("adapter={epochs: 2}", {"train_adapter": 8, "rank_titles": 4, **ANSWERED}),
         (
             "answers={seed: 1}",
             {
                 "select_states": 4,
                 "generate_oracle_items": 1,
-                "answer": 8,
                 "rank_titles": 4,
-                **JUDGED,
+                **ANSWERED,
             },
         ),
         (
@@ -61,9 +61,8 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
                 "teach_language_model": 1,
                 "check_language_model": 1,
                 "train_adapter": 8,
-                "answer": 8,
                 "rank_titles": 4,
-                **JUDGED,
+                **ANSWERED,
             },
         ),
         (
@@ -71,9 +70,8 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
             {
                 "check_language_model": 1,
                 "train_adapter": 8,
-                "answer": 8,
                 "rank_titles": 4,
-                **JUDGED,
+                **ANSWERED,
             },
         ),
         # what no result depends on; the page shows the whole configuration

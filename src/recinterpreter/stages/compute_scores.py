@@ -12,6 +12,7 @@ import pyarrow as pa
 from recinterpreter import tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.scoring.comparison import Cell
+from recinterpreter.scoring.consistency import consistency_scores
 from recinterpreter.scoring.details import Knowledge, catalogue_scores, detail_scores
 from recinterpreter.scoring.edits import edit_scores
 from recinterpreter.scoring.matcher import Catalogue
@@ -37,6 +38,7 @@ def compute_scores(
     readings: InputPaths,
     oracles: InputPaths,
     edits: InputPaths,
+    consistencies: InputPaths,
     scores: OutputPath,
 ) -> None:
     """Score rankings, readings, oracle items and answers: shares and means with intervals."""
@@ -46,6 +48,7 @@ def compute_scores(
         *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
         *_of_answers(items, examples, verdicts, settings),
         *_of_edits(edits, settings),
+        *consistency_scores(_by_cell(consistencies, tables.CONSISTENCY), settings),
         *published_scores(settings),
     ]
     # ten decimals: what a different order of summing may change is far behind them
