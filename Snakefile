@@ -27,6 +27,7 @@ include: "rules/edits.smk"
 include: "rules/language_model.smk"
 include: "rules/adapt.smk"
 include: "rules/interpret.smk"
+include: "rules/bounds.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 

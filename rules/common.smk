@@ -186,6 +186,11 @@ def oracles(pattern, **fixed):
     return every(pattern, **fixed) if "dreamrec" in SETTINGS.recommenders.names else []
 
 
+def probes(pattern, **fixed):
+    """Fill the wildcards of a path with all whose states are probed; nothing without decoders."""
+    return every(pattern, **fixed) if SETTINGS.bounds.decoders else []
+
+
 def wanted_oracles(wildcards):
     """What the target `oracle` makes; to ask for it without DreamRec is a mistake."""
     if "dreamrec" not in SETTINGS.recommenders.names:

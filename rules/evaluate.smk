@@ -102,6 +102,7 @@ rule compute_scores:
         oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
         edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
         consistencies=lambda w: consistencies(rules.measure_consistency.output, dataset=w.dataset),
+        probes=lambda w: probes(rules.probe_states.output.probes, dataset=w.dataset),
     output:
         scores="results/{dataset}/{llm}/scores.parquet",
     log:
@@ -123,6 +124,7 @@ rule compute_scores:
         " --oracles {input.oracles}"
         " --edits {input.edits}"
         " --consistencies {input.consistencies}"
+        " --probes {input.probes}"
         " --scores {output.scores}"
         " --code {params.code}"
         " --log {log}"

@@ -60,6 +60,7 @@ rule test_artefacts:
             *readings(rules.rank_titles.output, dataset=w.dataset),
             *searches(rules.select_recipe.output, dataset=w.dataset),
             *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
+            *probes(rules.probe_states.output, dataset=w.dataset),
             *edited(rules.edit_histories.output, dataset=w.dataset),
             *edited(rules.encode_edits.output, dataset=w.dataset),
             *edited(rules.check_edits.output, dataset=w.dataset),

@@ -309,6 +309,7 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("answers", "rank_titles"),
     _ranked_tasks,
     _twice("edits", "kinds"),
+    _twice("bounds", "decoders"),
     _twice("scores", "cutoffs"),
     _events_tables,
     _events_name,

@@ -24,6 +24,7 @@ from recinterpreter.settings import (
     Consistency,
     Control,
     Count,
+    Decoder,
     Decoding,
     DemoSource,
     Domain,
@@ -42,6 +43,7 @@ from recinterpreter.settings import (
     OracleItems,
     Positive,
     Precision,
+    Probing,
     QFormerSizes,
     RankedTask,
     RecommenderName,
@@ -168,6 +170,16 @@ class Consistent(Section):
     top: Count
 
 
+class Bounds(Section):
+    """Which decoders say how much is in the states, and what they learn from."""
+
+    decoders: list[Decoder]
+    examples: Count
+    validation: Count
+    components: Count
+    epochs: Count
+
+
 class Settings(Section):
     """The whole of config.yaml."""
 
@@ -180,6 +192,7 @@ class Settings(Section):
     answers: Answers
     edits: Edits
     consistency: Consistent
+    bounds: Bounds
     scores: Scores
     report: Report
 
@@ -292,6 +305,15 @@ class Settings(Section):
         """Settings of rank_titles."""
         asked = self.answering(dataset, task, adapter)
         return TitleRanking(**_shared(asked, TitleRanking))
+
+    def probing(self) -> Probing:
+        """Settings of probe_states: all tasks, about the examples that are answered."""
+        return Probing(
+            **self.bounds.model_dump(),
+            tasks=list(self.adapter.tasks),
+            sample=self.answers.sample,
+            seed=self.answers.seed,
+        )
 
     def answering(self, dataset: str, task: str, adapter: str) -> Answering:
         """Settings of answer."""

@@ -35,6 +35,8 @@ Weights = Literal["full", "fp8", "int8", "int4"]
 Control = Literal["another_user", "mean_state", "prompt_only"]
 RankedTask = Literal["residual"]
 Decoding = Literal["free", "catalogue"]
+ProbedTask = Literal["recovery", "residual", "preference"]
+Decoder = Literal["linear", "ridge", "nearest"]
 EditKind = Literal["drop", "swap", "replace", "append"]
 Domain = Literal["movies", "games", "items"]
 
@@ -337,6 +339,19 @@ class Consistency(Section):
 
     top: Count
     batch_size: Count
+    seed: Whole
+
+
+class Probing(Section):
+    """What probe_states receives; sample and seed are those of the answers."""
+
+    tasks: list[ProbedTask]
+    decoders: list[Decoder]
+    examples: Count
+    validation: Count
+    components: Count
+    epochs: Count
+    sample: Count
     seed: Whole
 
 

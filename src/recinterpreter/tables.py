@@ -134,6 +134,20 @@ CONSISTENCY = _schema(
     overlap=REAL,
     same_first=pa.bool_(),
 )
+# What decoders without an LLM say of the states it is asked about. probe: which decoder; expected:
+# how many items are to be named; hits, correct: as in VERDICTS, null where a task is ranked; rank:
+# as in RANKING, of the next item, null where a task is answered by naming
+PROBES = _schema(
+    probe=TEXT,
+    task=TEXT,
+    example_id=pa.int64(),
+    user_id=ID,
+    last=pa.bool_(),
+    expected=ID,
+    hits=(ID, True),
+    correct=(pa.bool_(), True),
+    rank=(ID, True),
+)
 # seed: null for a baseline, and for a mean over several seeds; n_seeds: over how many the value is
 # a mean, 0 of a baseline; source: of the states that were answered, null where none were
 SCORES = _schema(

@@ -72,6 +72,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         oracles=_oracles(folder, wanted, tested),
         edits=[],
         consistencies=[],
+        probes=_probes(folder, wanted, tested),
         scores=llm / "scores.parquet",
     )
 
@@ -166,6 +167,29 @@ def _oracles(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
         paths.append(folder / "recommenders" / "dreamrec" / f"seed{seed}" / "oracle.parquet")
         about = {"recommender": "dreamrec", "seed": seed}
         tables.write_rows(paths[-1], rows, tables.ORACLE_ITEMS, about)
+    return paths
+
+
+def _probes(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """Probes of all tasks: ridge is right for every user, the others for every second one."""
+    paths = []
+    block = wanted.recommenders
+    for name, seed in product(block.names, block.seeds):
+        rows = []
+        for decoder, task, e in product(wanted.bounds.decoders, wanted.adapter.tasks, tested):
+            right = decoder == "ridge" or e["user_id"] % 2 == 0
+            expected = len(e["history"]) if task == "recovery" else 1
+            reply = {"hits": expected * right, "correct": right, "rank": None}
+            if task == "preference":
+                reply = {"hits": None, "correct": None, "rank": 1 if right else 20}
+            rows.append(
+                {"probe": decoder, "task": task, "expected": expected, "last": e["position"] == 13}
+                | {"example_id": e["example_id"], "user_id": e["user_id"]}
+                | reply
+            )
+        paths.append(folder / "recommenders" / name / f"seed{seed}" / "probes.parquet")
+        about = {"recommender": name, "seed": seed}
+        tables.write_rows(paths[-1], rows, tables.PROBES, about)
     return paths
 
 

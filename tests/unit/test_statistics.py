@@ -117,3 +117,40 @@ def test_same_seed_same_interval_another_seed_another():
     )
     assert first == again
     assert first != other
+
+
+def test_a_ratio_to_the_best_pays_for_the_choice():
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(60), 3)
+    values, one, two = (rng.random(180) < share for share in (0.4, 0.8, 0.8))
+    bootstrap = UserBootstrap(users, 0.95, 500, 0)
+    found = bootstrap.ratio_to_best(values, np.stack([one, two]))
+    assert found is not None
+    assert found.value == pytest.approx(values.mean() / max(one.mean(), two.mean()))
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.value < found.high
+    assert found.n == 180
+    # the best of two that are alike is higher in most resamples than either: the ratio is lower
+    alone = bootstrap.ratio_to_best(values, one[None])
+    assert alone is not None
+    assert alone.high is not None
+    assert found.high < alone.high
+
+
+def test_a_ratio_to_what_is_perfect_is_the_mean_and_may_exceed_one():
+    users = np.arange(40)
+    values = (users % 4 == 0).astype(float)
+    bootstrap = UserBootstrap(users, 0.95, 500, 0)
+    assert bootstrap.ratio_to_best(values, np.ones((1, 40))) == bootstrap.mean(values)
+    above = bootstrap.ratio_to_best(np.ones(40), np.stack([values, 0.5 * np.ones(40)]))
+    assert above is not None
+    assert above.value == 2
+
+
+def test_a_ratio_to_nothing_is_none_and_to_next_to_nothing_has_no_interval():
+    users = np.arange(40)
+    bootstrap = UserBootstrap(users, 0.95, 500, 0)
+    assert bootstrap.ratio_to_best(np.ones(40), np.zeros((2, 40))) is None
+    once = (users == 3).astype(float)
+    assert bootstrap.ratio_to_best(once, once[None]) == Estimate(1.0, None, None, 40)

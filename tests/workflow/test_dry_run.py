@@ -10,6 +10,7 @@ CHAIN = {
     "rank_baseline": 4,
     "encode_states": 4,
     "select_states": 4,
+    "probe_states": 4,
     "generate_oracle_items": 1,
     "edit_histories": 1,
     "encode_edits": 4,
@@ -90,6 +91,10 @@ def test_more_seeds_more_jobs(fresh):
 def test_titles_are_ranked_where_that_is_wanted(fresh):
     stale = fresh.stale("--config", "answers={rank_titles: [residual]}")
     assert stale == {"ingest_demo": 1, **CHAIN, "rank_titles": 4}
+
+
+def test_states_are_probed_where_decoders_are_named(fresh):
+    assert "probe_states" not in fresh.stale("--config", "bounds={decoders: []}")
 
 
 def test_oracle_items_are_made_of_dreamrec_and_of_no_other(fresh):

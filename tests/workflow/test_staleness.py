@@ -16,6 +16,7 @@ RECOMMENDER = {
     "select_states": 4,
     "generate_oracle_items": 1,
     "encode_edits": 4,
+    "probe_states": 4,
     "train_adapter": 8,
     "rank_titles": 4,
     **ANSWERED,
@@ -43,6 +44,8 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         ("answers={decoding: catalogue}", ANSWERED),
         ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 4, **ANSWERED}),
         ("consistency={top: 3}", {"measure_consistency": 4, **SCORED}),
+        ("bounds={epochs: 1}", {"probe_states": 4, **SCORED}),
+        ("bounds={decoders: []}", SCORED),
         # the sizes of a kind that is not trained
         ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
         ("adapter={epochs: 2}", {"train_adapter": 8, "rank_titles": 4, **ANSWERED}),
@@ -51,6 +54,7 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
             {
                 "select_states": 4,
                 "generate_oracle_items": 1,
+                "probe_states": 4,
                 "rank_titles": 4,
                 **ANSWERED,
             },

@@ -110,6 +110,22 @@ class UserBootstrap:
         value = float(numbers.mean() - rows.mean(axis=1).max())
         return self._estimate(value, self._means(numbers) - best)
 
+    def ratio_to_best(self, values: ArrayLike, others: ArrayLike) -> Estimate | None:
+        """Estimate the mean of (n) values over the largest mean of (k, n) others; None over 0.
+
+        The largest is chosen anew in every resample, as in `difference_to_best`. A resample in
+        which it is 0 has no ratio; where there are such, nor has the estimate an interval.
+        """
+        numbers, rows = np.asarray(values, float), np.asarray(others, float)
+        highest = float(rows.mean(axis=1).max())
+        if highest <= 0:
+            return None
+        value = float(numbers.mean()) / highest
+        best = np.max([self._means(row) for row in rows], axis=0)
+        if not (best > 0).all():
+            return Estimate(value, None, None, self.n)
+        return self._estimate(value, self._means(numbers) / best)
+
     def _means(self, numbers: Reals) -> Reals:
         means: Reals = (self._draws @ self._totals(numbers)) / self._drawn
         return means

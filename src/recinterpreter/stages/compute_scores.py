@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from recinterpreter import tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
-from recinterpreter.scoring.comparison import Cell
+from recinterpreter.scoring.bounds import bound_scores, recorded_cells
+from recinterpreter.scoring.comparison import RECORDED, Cell
 from recinterpreter.scoring.consistency import consistency_scores
 from recinterpreter.scoring.details import Knowledge, catalogue_scores, detail_scores
 from recinterpreter.scoring.edits import edit_scores
@@ -39,6 +40,7 @@ def compute_scores(
     oracles: InputPaths,
     edits: InputPaths,
     consistencies: InputPaths,
+    probes: InputPaths,
     scores: OutputPath,
 ) -> None:
     """Score rankings, readings, oracle items and answers: shares and means with intervals."""
@@ -49,6 +51,7 @@ def compute_scores(
         *_of_answers(items, examples, verdicts, settings),
         *_of_edits(edits, settings),
         *consistency_scores(_by_cell(consistencies, tables.CONSISTENCY), settings),
+        *_of_probes(probes, verdicts, readings, settings),
         *published_scores(settings),
     ]
     # ten decimals: what a different order of summing may change is far behind them
@@ -96,6 +99,21 @@ def _of_answers(
 def _of_edits(checked: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
     for path in checked:
         yield from edit_scores(frame(tables.read(path, tables.EDIT_VERDICTS)), settings)
+
+
+def _of_probes(
+    probes: InputPaths, verdicts: InputPath, readings: InputPaths, settings: Scores
+) -> Iterator[dict[str, Any]]:
+    """Relate what the LLM names, and what it ranks as the next item, to what decoders find."""
+    judged = frame(tables.read(verdicts, tables.VERDICTS))
+    preferences = [
+        path
+        for path in readings
+        if tables.metadata(path)["task"] == "preference"
+        and tables.metadata(path)["source"] == RECORDED
+    ]
+    read = recorded_cells(judged) | _by_cell(preferences, tables.RANKING)
+    yield from bound_scores(_by_cell(probes, tables.PROBES), read, settings)
 
 
 def frame(table: Any) -> pl.DataFrame:
