@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_tables import EVIL, make_results, settings
+from report_tables import EVIL, FORMS, make_results, settings
 
 from recinterpreter import tables
 from recinterpreter.errors import UserError
@@ -250,6 +250,101 @@ def test_readings_stand_beside_the_recommenders_own_rankings_where_asked_for(pag
     # first for every second user
     assert shown[0][2 + metrics.index("hr@10")].startswith("0.500")
     assert "as a ranking of all titles" not in page
+
+
+def cells_of(page: str, heading: str) -> list[list[str]]:
+    """Words in the cells of the first table below a heading, without their attributes."""
+    rows = rows_of(page, heading)
+    return [[" ".join(re.sub("<[^>]*>", "", f"<td{c}").split()) for c in row] for row in rows]
+
+
+def as_share(row: dict) -> str:
+    low, high = 100 * row["low"], 100 * row["high"]
+    return f"{100 * row['value']:.1f}&nbsp;% {low:.1f}–{high:.1f}"
+
+
+def test_what_is_named_is_told_by_popularity_and_place(page, results):
+    lines = {cells[0]: cells[1:] for cells in cells_of(page, "Which items are named")}
+    metrics = ["popular", "middling", "rare", "pairs in order", "at their place"]
+    for label, name in (("SASRec", "sasrec"), ("GRU4Rec", "gru4rec")):
+        key = {"recommender": name, "task": "recovery", "evaluation": "all"}
+        for source, words in (("recorded", ""), ("another_user", ", another user&#39;s state")):
+            shown = lines[f"{label}, recovery{words}"]
+            for cell, metric in zip(shown, metrics, strict=True):
+                metric = metric if " " in metric else f"recovered, {metric}"
+                assert cell == as_share(score(results, **key, source=source, metric=metric))
+        rare = score(
+            results, **(key | {"task": "residual"}), source="recorded", metric="accuracy, rare"
+        )
+        assert lines[f"{label}, residual"][2] == as_share(rare)
+        assert lines[f"{label}, residual"][3] == "–", "one item has no order"
+        late = cells_of(page, "Recovered by place in the history")
+        (own,) = [cells for cells in late if cells[0] == label]
+        third = score(results, **key, source="recorded", metric="recovered, 3 from the end")
+        assert own[3] == as_share(third)
+        assert len(own) == 11
+
+
+def test_recommenders_are_tested_with_holms_correction(page, results):
+    (words,) = [
+        cells
+        for cells in cells_of(page, "Recommenders on the same last examples")
+        if cells[0] == "SASRec minus GRU4Rec"
+    ]
+    key = {"recommender": "sasrec", "evaluation": "last", "task": "residual", "seed": 0}
+    for cell, test in zip(words[2:], ("mcnemar", "holm"), strict=True):
+        p = score(results, **key, metric=f"{test} p, gru4rec")
+        assert html.unescape(cell) == probability(p["value"]).replace("\u00a0", " ")
+    lines = {cells[0]: cells for cells in cells_of(page, "How sure are the differences?")}
+    least = score(results, **key, metric="detectable difference")
+    assert lines["SASRec"][2:4] == [str(least["n"]), f"{100 * least['value']:.1f}"]
+    papers = score(results, **key, metric="detectable difference at the paper's n")
+    assert lines["SASRec"][4] == f"{100 * papers['value']:.1f}"
+
+
+def test_means_over_seeds_of_answers_stand_by_themselves(page, tmp_path):
+    wanted = settings(seeds=(0, 3))
+    make_results(tmp_path, wanted)
+    found = render(wanted, tmp_path)
+    assert Tags(found).open == []
+    lines = {cells[0]: cells for cells in cells_of(found, "Means over 2 seeds, taken example")}
+    assert set(lines) == {f"{n}, {t}" for n in ("SASRec", "GRU4Rec") for t in FORMS}
+    key = {"recommender": "sasrec", "seed": None, "evaluation": "last", "source": "recorded"}
+    mean = score(tmp_path, **key, task="residual", metric="accuracy")
+    assert mean["n_seeds"] == 2
+    assert lines["SASRec, residual"][1] == as_share(mean)
+    deviation = score(tmp_path, **key, task="residual", metric="accuracy sd over seeds")
+    assert lines["SASRec, residual"][2] == f"{100 * deviation['value']:.1f} points"
+    assert lines["SASRec, residual"][4] == "✓ yes"
+    assert "taken example by example" not in page
+
+
+def test_legacy_stands_beside_ours(page, results):
+    titles = {cells[0]: cells[1:] for cells in cells_of(page, "How titles are matched")}
+    lost = score(results, recommender="catalogue", metric="legacy, lost")["value"]
+    within = score(results, recommender="catalogue", metric="legacy, in others")["value"]
+    assert titles == {"ours": ["0", "0", "–"], "legacy": [f"{lost:.0f}", f"{within:.0f}", "0"]}
+    assert lost > 0, "the brackets of the evil title are no part of what its pattern finds"
+    second = page[page.index("How titles are matched") :].partition("</table>")[2]
+    lines = {cells[0]: cells[1:] for cells in cells_of(second, "<div")}
+    key = {"recommender": "sasrec", "task": "residual", "evaluation": "all", "source": "recorded"}
+    for cell, metric in zip(
+        lines["SASRec, residual"],
+        ("accuracy", "legacy accuracy", None, "out of catalogue", "fuzzy"),
+        strict=True,
+    ):
+        if metric:
+            assert cell == as_share(score(results, **key, metric=metric))
+
+
+def test_the_papers_differences_are_tested_and_the_weak_ones_called_so(page):
+    lines = {cells[0]: cells[1:] for cells in cells_of(page, "The paper's own differences")}
+    assert len(lines) == 6
+    best = lines["MovieLens-100K: DreamRec, SASRec"]
+    assert (best[0], best[3], best[5], best[7]) == ("95", "+4.2", "= 0.28", "not significant")
+    assert lines["Steam: Caser, SASRec"][7] == "not significant"
+    assert [cells[7] for cells in lines.values()].count("yes") == 4
+    assert "cannot tell them apart (Fisher's exact p&nbsp;=\u00a00.28)" in page
 
 
 def test_one_seed_is_no_mean(page):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 SOURCE = "Yang et al., arXiv 2310.20487"
 
 RESIDUAL: dict[str, dict[str, float]] = {
@@ -19,10 +21,12 @@ RECOVERY: dict[str, str] = {
     "steam": "The ten most popular items recover none in 58.56 % of the samples.",
 }
 
-# Table 2's shares are whole numbers of 95 users; the test is SciPy's fisher_exact on those counts
-SMALL_SAMPLE = (
-    "The paper's best two figures on MovieLens-100K, 93.68 % and 97.89 %, are 89 and 93 of 95 "
-    "users, which cannot be told apart (Fisher's exact p = 0.28)."
-)
+# The better one first: those of Table 2 that stand next to each other
+NEIGHBOURS = {
+    dataset: [
+        (better, worse) for worse, better in pairwise(sorted(figures, key=lambda m: figures[m]))
+    ]
+    for dataset, figures in RESIDUAL.items()
+}
 
 MODELS = {"gru4rec": "GRU4Rec", "caser": "Caser", "sasrec": "SASRec", "dreamrec": "DreamRec"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recinterpreter import tables
@@ -24,6 +24,7 @@ _NAMES = {
     "conv_linear": "conv + linear",
     "demo": "Demo (generated)",
     "ml-100k": "MovieLens-100K",
+    "steam": "Steam",
 }
 
 
@@ -91,6 +92,20 @@ class Scores:
         """Return a score of answers; None where the cell was not run."""
         key = (run.recommender, run.seed, task, run.adapter, source, evaluation, metric)
         return self._rows.get(key)
+
+    def over_seeds_answered(
+        self, run: Run, task: str, evaluation: str, metric: str
+    ) -> Score | None:
+        """Return a score of a mean over seeds of answers, whichever of them the run is."""
+        return self.answers(replace(run, seed=None), task, evaluation, metric)
+
+    def matching(self, metric: str) -> Score:
+        """Return how many titles of the catalogue a way of matching fails to tell apart."""
+        return self._rows["catalogue", None, None, None, None, "titles", metric]
+
+    def published(self, dataset: str, model: str, metric: str) -> Score:
+        """Return a score of the paper's own figures (residual)."""
+        return self._rows[model, None, "residual", None, None, f"paper, {dataset}", metric]
 
     def popularity(self, evaluation: str, metric: str) -> Score | None:
         """Return a score of naming the most popular items to everyone (recovery)."""

@@ -45,6 +45,8 @@ def published_scores(settings: Scores) -> Iterator[Row]:
             yield cell.row(evaluation, f"accuracy minus {worse}", _of(margin, n), None)
             yield cell.row(evaluation, f"fisher p, {worse}", _of(p, n), None)
             yield cell.row(evaluation, f"holm p, {worse}", _of(adjusted, n), None)
+            apart = float(adjusted < 1 - settings.confidence)
+            yield cell.row(evaluation, f"told apart from {worse}", _of(apart, n), None)
 
 
 def _of(value: float, n: int) -> Estimate:
