@@ -10,6 +10,7 @@ rule ingest_demo:
         items_table="results/demo/items.parquet",
         interactions="results/demo/interactions.parquet",
         preferences="results/demo/preferences.parquet",
+        successors="results/demo/successors.parquet",
         truth="results/demo/truth.json",
     log:
         "results/logs/demo/ingest_demo/demo.log",
@@ -26,6 +27,7 @@ rule ingest_demo:
         " --items {output.items_table}"
         " --interactions {output.interactions}"
         " --preferences {output.preferences}"
+        " --successors {output.successors}"
         " --truth {output.truth}"
         " --code {params.code}"
         " --log {log}"

@@ -31,6 +31,7 @@ def _schema(**columns: pa.DataType | tuple[pa.DataType, bool]) -> pa.Schema:
 ID = pa.int32()
 IDS = pa.list_(pa.field("element", ID, nullable=False))
 TEXT = pa.string()
+TEXTS = pa.list_(pa.field("element", TEXT, nullable=False))
 OPTIONAL_TEXT = (TEXT, True)
 REAL = pa.float64()
 OPTIONAL_REAL = (REAL, True)
@@ -52,6 +53,8 @@ EXAMPLES = _schema(
 )
 AUDIT = _schema(check=TEXT, value=REAL, unit=TEXT, note=TEXT)
 PREFERENCES = _schema(user_id=ID, item_id=ID, preference=pa.float32())
+# The items that may follow an item in the generated data set, and how likely each is if one does
+SUCCESSORS = _schema(item_id=ID, successor=ID, probability=REAL)
 STEPS = _schema(step=pa.int64(), epoch=ID, metric=TEXT, value=REAL, seconds=REAL)
 # A row per recipe that was tried, the best first, with the figures of its best epoch; after trial a
 # column for each key in which the recipes differ (see trials_schema); seconds: of all its epochs
@@ -62,6 +65,8 @@ TRIALS = _schema(
 )
 # rank: 1-based rank of the target among the candidates, ties resolved pessimistically
 RANKING = _schema(example_id=pa.int64(), user_id=ID, split=TEXT, last=pa.bool_(), rank=ID)
+# items: those its user has not met, the best first
+RECOMMENDED = _schema(example_id=pa.int64(), user_id=ID, items=IDS)
 # A row per evaluated example, of what DreamRec dreams up for it; item_id: the item nearest to that
 # by cosine, whether its user has met it or not; last: of its user; rank: as in RANKING, of the
 # target by cosine to it; after them the vector itself (see oracle_schema)
@@ -147,6 +152,34 @@ PROBES = _schema(
     hits=(ID, True),
     correct=(pa.bool_(), True),
     rank=(ID, True),
+)
+# A row per last example of a test user, seed and adapter: what judges are to choose from.
+# titles: in the order of rotation 0; offered_by: for each of them random | sasrec | dreamrec, or
+# two of these joined by "+" where both offer it; a source that stands nowhere offers nothing
+JUDGE_CASES = _schema(
+    case_id=ID,
+    seed=ID,
+    adapter=TEXT,
+    example_id=pa.int64(),
+    user_id=ID,
+    history=TEXTS,
+    titles=TEXTS,
+    offered_by=TEXTS,
+)
+# A row per judge, case and rotation. picked: one of the case's offered_by, or unclear; place: where
+# it stood among the titles as they were shown, from 1, 0 if unclear; options: how many those were
+JUDGEMENTS = _schema(
+    judge=TEXT,
+    case_id=ID,
+    seed=ID,
+    adapter=TEXT,
+    user_id=ID,
+    offered_by=TEXTS,
+    rotation=ID,
+    options=ID,
+    picked=TEXT,
+    place=ID,
+    reply=TEXT,
 )
 # seed: null for a baseline, and for a mean over several seeds; n_seeds: over how many the value is
 # a mean, 0 of a baseline; source: of the states that were answered, null where none were

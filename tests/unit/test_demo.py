@@ -12,7 +12,7 @@ from recinterpreter.data.titles import styled
 from recinterpreter.settings import DemoSource, Ingest, Titles
 from recinterpreter.stages.ingest_demo import ingest_demo
 
-NAMES = ("users", "items", "interactions", "preferences")
+NAMES = ("users", "items", "interactions", "preferences", "successors")
 
 
 def ingest(out: Path, items: int = 300, users: int = 600, seed: int = 0) -> Path:
@@ -60,6 +60,18 @@ def test_histories(out: Path) -> None:
     assert by_user["len"].max() == 40
     # users overlap: most of them start before the median user has ended
     assert (by_user["first"] < by_user["last"].median()).mean() > 0.5
+
+
+def test_every_item_has_the_planted_successors(out: Path) -> None:
+    successors = tables.read(out / "successors.parquet", tables.SUCCESSORS)
+    follows = frame(out / "successors.parquet").group_by("item_id").agg("probability")
+    assert successors["item_id"].unique().to_pylist() == list(range(1, 301))
+    assert follows["probability"].list.sum().to_list() == pytest.approx([1.0] * 300)
+    rows = frame(out / "interactions.parquet").sort("user_id", "time")
+    pairs = rows.select("item_id", successor=pl.col("item_id").shift(-1).over("user_id"))
+    planted = frame(out / "successors.parquet")
+    # what follows often is what was planted: 0.7 of the steps, less those already seen
+    assert 0.5 < len(pairs.join(planted, on=["item_id", "successor"])) / len(pairs) < 0.75
 
 
 def test_preferences_are_distributions(out: Path) -> None:

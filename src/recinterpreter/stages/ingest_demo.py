@@ -28,6 +28,7 @@ def ingest_demo(
     items: OutputPath,
     interactions: OutputPath,
     preferences: OutputPath,
+    successors: OutputPath,
     truth: OutputPath,
 ) -> None:
     """Generate films and users; truth holds what the ideal model and popularity reach."""
@@ -42,6 +43,10 @@ def ingest_demo(
     catalogue = build_items(
         [(f"film{n}", title) for n, title in enumerate(titles, start=1)], settings.titles
     )
+    last, following = np.nonzero(world.follows)
+    likely = {"item_id": last + 1, "successor": following + 1}
+    likely["probability"] = world.follows[last, following]
+    tables.write(successors, likely, tables.SUCCESSORS)
     blocks = _draw(world, source, preferences)
     histories, lengths = blocks["items"], blocks["lengths"]
     write_dataset(
