@@ -35,6 +35,10 @@ from recinterpreter.settings import (
     EventsSource,
     GRU4RecRecipe,
     Ingest,
+    JudgeCases,
+    JudgeEndpoint,
+    Judging,
+    JudgingPace,
     Loading,
     MLPSizes,
     MovieLensSource,
@@ -180,6 +184,16 @@ class Bounds(Section):
     epochs: Count
 
 
+class Judge(JudgingPace):
+    """Who judges what is recommended, where and how patiently."""
+
+    endpoint: JudgeEndpoint | None
+    models: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    seed: Whole
+    temperature: NotNegative | None
+    max_tokens: Count | None
+
+
 class Settings(Section):
     """The whole of config.yaml."""
 
@@ -193,6 +207,7 @@ class Settings(Section):
     edits: Edits
     consistency: Consistent
     bounds: Bounds
+    judge: Judge
     scores: Scores
     report: Report
 
@@ -329,6 +344,32 @@ class Settings(Section):
                 "max_new_tokens": getattr(self.answers.max_new_tokens, task),
             }
         )
+
+    @property
+    def judged(self) -> list[str]:
+        """Data sets that are judged: none without an endpoint, SASRec, DreamRec and `residual`.
+
+        The planted endpoint knows the demo alone.
+        """
+        sources = {"sasrec", "dreamrec"} <= {*self.recommenders.names}
+        if self.judge.endpoint is None or not sources or "residual" not in self.adapter.tasks:
+            return []
+        planted = self.judge.endpoint == "planted"
+        return [name for name in self.datasets if name == "demo" or not planted]
+
+    def judge_cases(self) -> JudgeCases:
+        """Settings of make_judge_cases."""
+        return JudgeCases(seed=self.judge.seed)
+
+    def judging(self, dataset: str) -> Judging:
+        """Settings of ask_judges."""
+        return Judging.model_validate(
+            {**_shared(self.judge, Judging), "domain": self.domain(dataset)}
+        )
+
+    def judging_pace(self) -> JudgingPace:
+        """Return what ask_judges is told beside its settings."""
+        return JudgingPace(**_shared(self.judge, JudgingPace))
 
 
 def _shared(block: Section, stage: type[Section]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ ProbedTask = Literal["recovery", "residual", "preference"]
 Decoder = Literal["linear", "ridge", "nearest"]
 EditKind = Literal["drop", "swap", "replace", "append"]
 Domain = Literal["movies", "games", "items"]
+# planted, environment, or a URL that holds no name and password
+JudgeEndpoint = Annotated[str, Field(pattern=r"^(planted|environment|https?://[^\s@?#]+)$")]
 
 
 class Section(BaseModel):
@@ -364,6 +366,35 @@ class Scores(Section):
     seed: Whole
     power: Annotated[float, Field(gt=0.5, lt=1)]
     similarity: Annotated[float, Field(gt=0.5, lt=1)]
+
+
+# --- judge --------------------------------------------------------------------------------------
+
+
+class JudgeCases(Section):
+    """What make_judge_cases receives."""
+
+    seed: Whole
+
+
+class Judging(Section):
+    """What ask_judges receives: who is asked what, on which a reply depends."""
+
+    domain: Domain
+    endpoint: JudgeEndpoint
+    models: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    temperature: NotNegative | None
+    max_tokens: Count | None
+
+
+class JudgingPace(Section):
+    """How patiently and how fast judges are asked: no reply depends on it."""
+
+    concurrency: Count
+    attempts: Count
+    backoff: NotNegative
+    timeout: Positive
+    most_requests: Count | None
 
 
 class Report(Section):

@@ -14,6 +14,7 @@ ROOMS = {
     "language_model": 2,
     "scoring": 2,
     "interpretation": 3,
+    "judge": 3,
     "report": 4,
     "stages": 5,
 }
@@ -55,11 +56,11 @@ def loaded_after(*modules: str) -> set[str]:
     return set(run.stdout.decode().split())
 
 
-def test_scoring_and_report_never_load_torch() -> None:
+def test_scoring_judge_and_report_never_load_torch() -> None:
     rooms = [
         f"recinterpreter.{m.parent.name}.{m.stem}"
         for m in MODULES
-        if m.parent.name in ("scoring", "report") and m.stem != "__init__"
+        if m.parent.name in ("scoring", "judge", "report") and m.stem != "__init__"
     ]
     assert len(rooms) > 5
     assert not {"torch", "transformers"} & loaded_after(*rooms)
