@@ -70,8 +70,8 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         rankings=rankings,
         readings=_readings(folder / "work", wanted, tested),
         oracles=_oracles(folder, wanted, tested),
-        edits=[],
-        consistencies=[],
+        edits=_edits(folder, wanted, tested),
+        consistencies=_consistencies(folder, wanted, tested),
         probes=_probes(folder, wanted, tested),
         scores=llm / "scores.parquet",
     )
@@ -190,6 +190,40 @@ def _probes(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
         paths.append(folder / "recommenders" / name / f"seed{seed}" / "probes.parquet")
         about = {"recommender": name, "seed": seed}
         tables.write_rows(paths[-1], rows, tables.PROBES, about)
+    return paths
+
+
+def _edits(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """Answers to edits: of every second user they follow and stay, by chance none does."""
+    block, path = wanted.recommenders, folder / "checked.parquet"
+    rows = [
+        {"recommender": name, "seed": seed, "task": task, "adapter": "conv_linear", "text": ""}
+        | {"source": source, "example_id": e["example_id"], "user_id": e["user_id"]}
+        | {"follows": float(e["user_id"] % 2), "follows_by_chance": 0.0}
+        | {"stays": float(e["user_id"] % 2), "stays_by_chance": 0.25}
+        for name, task, seed in product(block.names, FORMS, block.seeds)
+        for source in wanted.edited_sources
+        for e in tested
+        if e["position"] == 13
+    ]
+    tables.write_rows(path, rows, tables.EDIT_VERDICTS)
+    return [path] if wanted.edits.kinds else []
+
+
+def _consistencies(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """Decoded histories: half of the best items are shared, of another user's none."""
+    paths = []
+    for name, seed in product(wanted.recommenders.names, wanted.recommenders.seeds):
+        rows = [
+            {"adapter": "conv_linear", "source": source, "last": e["position"] == 13, "named": 1}
+            | {"example_id": e["example_id"], "user_id": e["user_id"], "cosine": own / 4}
+            | {"overlap": own / 2, "same_first": bool(own)}
+            for source, own in (("recorded", 1), ("another_user", 0))
+            for e in tested
+        ]
+        paths.append(folder / f"{name}.{seed}.consistency.parquet")
+        facts = {"recommender": name, "seed": seed, "top": wanted.consistency.top}
+        tables.write_rows(paths[-1], rows, tables.CONSISTENCY, facts)
     return paths
 
 

@@ -113,7 +113,8 @@ def test_headline_numbers_are_those_of_the_tables(page, results):
         assert interval in text
     gain = score(results, recommender="sasrec", evaluation="last", metric="ndcg@10")
     assert f"{gain['value']:.3f}" in text
-    assert text.count("✓ yes") == 8  # two recommenders, two tasks, on the cards and in the tables
+    # two recommenders, two tasks, on the cards, in the tables and of the edits
+    assert text.count("✓ yes") == 12
     assert "654 321 parameters" in text
     assert "cannot spell 1 of 60 titles" in text
     assert "2 min 23 s of work in all" in text
@@ -129,13 +130,13 @@ def test_numbers_are_read_and_not_computed(results, tmp_path):
     for row in rows:
         if row["metric"] == "accuracy" and row["source"] == "recorded":
             row["value"] = 0.12345
-        if row["metric"] == "reads the state":
+        if row["metric"] in ("reads the state", "follows the edits"):
             row["value"] = 0.0
     tables.write_rows(path, rows, tables.SCORES)
     page = render(settings(), copy)
     assert "names it in 12.3&nbsp;%" in page
     assert "✓ yes" not in page
-    assert page.count("✗ not shown") == 8
+    assert page.count("✗ not shown") == 12
 
 
 def rows_of(page: str, heading: str) -> list[list[str]]:
@@ -345,6 +346,32 @@ def test_the_papers_differences_are_tested_and_the_weak_ones_called_so(page):
     assert lines["Steam: Caser, SASRec"][7] == "not significant"
     assert [cells[7] for cells in lines.values()].count("yes") == 4
     assert "cannot tell them apart (Fisher's exact p&nbsp;=\u00a00.28)" in page
+
+
+def test_edits_and_decoded_histories_are_shown_beside_chance(page, tmp_path):
+    for task in ("residual", "recovery"):
+        lines = rows_of(page, f"<tr><th>{task}, all edits")
+        assert len(lines) == 2
+        for line in lines:
+            assert "n = 240 and 240" in line[0]
+            shown = [cell.partition(">")[2].replace("&nbsp;", " ").strip() for cell in line[1:]]
+            assert [words.split(" %")[0] for words in shown[:4]] == ["50.0", "0.0", "50.0", "25.0"]
+            assert shown[4] == "✓ yes"
+    kinds = [line[0].partition(">")[2] for line in rows_of(page, "Each kind of edit by itself")]
+    assert kinds == [
+        f"{name}, {kind}"
+        for name in ("SASRec", "GRU4Rec")
+        for kind in ("drop", "swap", "replace", "append")
+    ]
+    for line in rows_of(page, "Does the recommender know the decoded history"):
+        shown = [cell.partition(">")[2].replace("&nbsp;", " ").strip() for cell in line[1:]]
+        values = [words.split(" ")[0] for words in shown]
+        assert values == ["0.25", "0.00", "50.0", "0.0", "100.0", "0.0", "0.0"]
+    config = json.loads(settings().as_json())
+    config["edits"]["kinds"] = []
+    without = Settings.model_validate_json(json.dumps(config))
+    make_results(tmp_path, without)
+    assert "does the text follow" not in render(without, tmp_path)
 
 
 def test_one_seed_is_no_mean(page):
