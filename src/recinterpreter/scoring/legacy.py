@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import warnings
 from collections.abc import Iterable
 from functools import cache
+from itertools import accumulate
 from re import _constants as code  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -24,34 +26,51 @@ LIMIT = 4e6
 
 _MANY = 100.0  # logarithm of more ways than anyone could wait for
 _SIGNS = frozenset(".^$*+?{}[]\\|()")
+_SIGNS_VARIABLE = frozenset("*+?{|\\")
+_SIGNS_BEYOND = _SIGNS_VARIABLE | frozenset("^$\n")
 _REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
 _SINGLE = (code.LITERAL, code.NOT_LITERAL, code.ANY, code.IN)
 
 
 def found(title: str, text: str) -> bool:
     """Say whether the authors' way finds a title in a text."""
-    if not _SIGNS.intersection(title):
-        return title in text
-    pattern = _pattern(title)
-    if pattern is None or _steps(title, text) > LIMIT:
-        return title in text
-    return pattern.search(text) is not None
+    return title in text if _hopeless(title, text) else _searched(title, text)
 
 
 def taken_literally(title: str) -> bool:
     """Say whether a title is no valid pattern, or one that could take too long on itself."""
-    return _pattern(title) is None or _steps(title, title) > LIMIT
+    return _pattern(title) is None or _hopeless(title, title)
 
 
 def found_elsewhere(titles: Iterable[str]) -> set[str]:
     """Return the titles that the authors' way finds in some other of these titles."""
     distinct = sorted(set(titles))
     whole = "\n".join(distinct)
-    plain = [t for t in distinct if not _SIGNS.intersection(t) and "\n" not in t]
-    awkward = set(distinct).difference(plain)
-    # a title holds itself once
-    elsewhere = {t for t in plain if t and whole.count(t) > 1}
-    return elsewhere | {t for t in awkward if any(found(t, o) for o in distinct if o != t)}
+    starts = accumulate((len(title) + 1 for title in distinct), initial=0)
+    elsewhere = set()
+    for title, start in zip(distinct, starts, strict=False):
+        # all other titles at once: a quick no for most, where no sign looks beyond its line
+        if not _SIGNS_BEYOND.intersection(title):
+            others = (0, start), (start + len(title), len(whole))
+            if not any(_searched(title, whole, *part) for part in others):
+                continue
+        if any(found(title, other) for other in distinct if other != title):
+            elsewhere.add(title)
+    return elsewhere
+
+
+def _searched(title: str, text: str, start: int = 0, end: int = sys.maxsize) -> bool:
+    pattern = _pattern(title) if _SIGNS.intersection(title) else None
+    if pattern is None:
+        return text.find(title, start, end) >= 0
+    return pattern.search(text, start, end) is not None
+
+
+def _hopeless(title: str, text: str) -> bool:
+    """Say whether a search could take too long: never where nothing in the title can vary."""
+    if not _SIGNS_VARIABLE.intersection(title) or _pattern(title) is None:
+        return False
+    return _steps(title, text) > LIMIT
 
 
 @cache
