@@ -181,8 +181,10 @@ JUDGEMENTS = _schema(
     place=ID,
     reply=TEXT,
 )
-# seed: null for a baseline, and for a mean over several seeds; n_seeds: over how many the value is
-# a mean, 0 of a baseline; source: of the states that were answered, null where none were
+# seed: null for a baseline, for a mean over several seeds, and for what is of no run: the titles
+# (recommender "catalogue") and the paper's figures (evaluation "paper, ..."); n_seeds: over how
+# many the value is a mean, 0 where there is no seed of ours; source: of the states that were
+# answered, null where none were
 SCORES = _schema(
     recommender=TEXT,
     seed=(ID, True),

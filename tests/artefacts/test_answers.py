@@ -89,3 +89,10 @@ def test_scores_say_over_how_many_seeds(artefacts):
     of_one = scores["n_seeds"] == 1
     assert (scores["seed"].is_not_null() == of_one).all()
     assert not scores.filter(pl.col("n_seeds") > 0, pl.col("recommender") == "popularity").height
+
+
+def test_every_title_of_the_catalogue_finds_itself(artefacts, items):
+    scores = artefacts.frame("scores.parquet", tables.SCORES)
+    lost = scores.filter(recommender="catalogue", metric="ours, lost")
+    assert lost["value"].to_list() == [0]
+    assert lost["n"].to_list() == [items["title"].n_unique()]

@@ -1,6 +1,7 @@
 """Titles are found literally, whole, once each, whatever they are made of."""
 
 import itertools
+import time
 import unicodedata
 
 import pytest
@@ -152,6 +153,27 @@ def test_found_titles_never_overlap(titles):
     found = catalogue.find(", ".join(titles))
     assert all(a.end <= b.start for a, b in itertools.pairwise(found))
     assert all(o.start < o.end for o in found)
+
+
+@given(st.lists(st.text(max_size=12), max_size=6), st.text(max_size=60), st.booleans())
+def test_any_text_is_read_against_any_titles(titles, text, framed):
+    catalogue = Catalogue(dict(enumerate(titles, start=1)))
+    form = FORM if framed else None
+    answer = f"{FORM.prefix}{text}{FORM.suffix}"
+    found = catalogue.find(answer, form)
+    assert all(a.end <= b.start for a, b in itertools.pairwise(found))
+    assert all(0 <= o.start < o.end <= len(answer) for o in found)
+    for item, title in enumerate(titles, start=1):
+        if any(not c.isspace() for c in canonical(title)):
+            assert [o.title for o in catalogue.find(title)] == [catalogue.title_of(item)], title
+
+
+def test_titles_made_of_each_other_do_not_hang_it():
+    catalogue = Catalogue({n: " ".join(["a"] * n) for n in range(1, 101)})
+    started = time.process_time()
+    found = catalogue.find("a " * 1050)
+    assert time.process_time() - started < 5
+    assert [catalogue.items_of(o.title) for o in found] == [[100]] * 10 + [[50]]
 
 
 def test_every_title_of_ml_100k_finds_itself(shared_data):
