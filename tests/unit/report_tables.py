@@ -174,7 +174,7 @@ def _probes(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
     """Probes of all tasks: ridge is right for every user, the others for every second one."""
     paths = []
     block = wanted.recommenders
-    for name, seed in product(block.names, block.seeds):
+    for name, seed in product(block.names, block.seeds if wanted.bounds.decoders else ()):
         rows = []
         for decoder, task, e in product(wanted.bounds.decoders, wanted.adapter.tasks, tested):
             right = decoder == "ridge" or e["user_id"] % 2 == 0

@@ -148,6 +148,33 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
     ]
 
 
+def test_bounds_stand_beside_what_the_llm_reads(page, results, tmp_path):
+    rows = {row[0]: row[1:] for row in rows_of(page, "how much is in the vector")}
+    scores = tables.read(results / "demo/embedded/scores.parquet", tables.SCORES).to_pylist()
+    found = {
+        row["metric"]: row["value"]
+        for row in scores
+        if (row["recommender"], row["task"], row["source"]) == ("sasrec", "residual", "recorded")
+        and row["evaluation"] == "last"
+    }
+    llm, linear, ridge, nearest, best, efficiency = rows[
+        next(key for key in rows if "Residual, accuracy: SASRec, last" in key)
+    ]
+    assert f"{100 * found['accuracy']:.1f} %" in html.unescape(llm).replace("\xa0", " ")
+    assert "50.0" in linear
+    assert "50.0" in nearest
+    assert "100.0" in ridge
+    assert ridge == best
+    assert f"{100 * found['efficiency accuracy']:.1f}" in efficiency
+    assert len(rows) == 2 * 2 * 2, "tasks, recommenders, last and all"
+    without = settings()
+    without = without.model_copy(
+        update={"bounds": without.bounds.model_copy(update={"decoders": []})}
+    )
+    make_results(tmp_path, without)
+    assert "how much is in the vector" not in render(without, tmp_path)
+
+
 def test_with_several_seeds_a_recommender_is_ranked_once(tmp_path):
     wanted = settings(seeds=(0, 3))
     make_results(tmp_path, wanted)

@@ -127,11 +127,13 @@ def test_a_ratio_to_the_best_pays_for_the_choice():
     assert found.high < alone.high
 
 
-def test_a_ratio_to_what_is_perfect_is_the_mean_and_may_exceed_one():
+def test_a_ratio_to_what_is_perfect_is_the_share_and_may_exceed_one():
     users = np.arange(40)
     values = (users % 4 == 0).astype(float)
     bootstrap = UserBootstrap(users, 0.95, 500, 0)
     assert bootstrap.ratio_to_best(values, np.ones((1, 40))) == bootstrap.mean(values)
+    # no resample differs, and yet 40 users are not all users
+    assert bootstrap.ratio_to_best(np.ones(40), np.ones((1, 40))) == wilson(40, 40, 0.95)
     above = bootstrap.ratio_to_best(np.ones(40), np.stack([values, 0.5 * np.ones(40)]))
     assert above is not None
     assert above.value == 2

@@ -22,6 +22,9 @@ _NAMES = {
     "mean_state": "the mean state",
     "prompt_only": "the prompt alone",
     "conv_linear": "conv + linear",
+    "linear": "linear probe",
+    "ridge": "ridge",
+    "nearest": "nearest neighbour",
     "demo": "Demo (generated)",
     "ml-100k": "MovieLens-100K",
     "steam": "Steam",
@@ -106,6 +109,11 @@ class Scores:
     def published(self, dataset: str, model: str, metric: str) -> Score:
         """Return a score of the paper's own figures (residual)."""
         return self._rows[model, None, "residual", None, None, f"paper, {dataset}", metric]
+
+    def bound(self, run: Run, task: str, evaluation: str, metric: str) -> Score | None:
+        """Return a score of decoders of a run's states, whatever adapter reads them."""
+        key = (run.recommender, run.seed, task, None, RECORDED, evaluation, metric)
+        return self._rows.get(key)
 
     def popularity(self, evaluation: str, metric: str) -> Score | None:
         """Return a score of naming the most popular items to everyone (recovery)."""

@@ -114,12 +114,15 @@ class UserBootstrap:
         """Estimate the mean of (n) values over the largest mean of (k, n) others; None over 0.
 
         The largest is chosen anew in every resample, as in `difference_to_best`. A resample in
-        which it is 0 has no ratio; where there are such, nor has the estimate an interval.
+        which it is 0 has no ratio; where there are such, nor has the estimate an interval. Where
+        one of the others is 1 throughout, the ratio is the `share`.
         """
         numbers, rows = np.asarray(values, float), np.asarray(others, float)
         highest = float(rows.mean(axis=1).max())
         if highest <= 0:
             return None
+        if highest == 1 and (rows == 1).all(axis=1).any():
+            return self.share(numbers)
         value = float(numbers.mean()) / highest
         best = np.max([self._means(row) for row in rows], axis=0)
         if not (best > 0).all():
