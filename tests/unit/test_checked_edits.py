@@ -166,6 +166,28 @@ def test_one_that_says_something_else_each_time_only_seems_to_follow(folder: Pat
     assert found["edits", "follows the edits"]["value"] == 0
 
 
+def test_a_few_that_follow_are_no_verdict() -> None:
+    """Five of 60 follow: the interval from resamples is above 0, a sign test is not sure."""
+    cell = {"recommender": "sasrec", "seed": 0, "task": "recovery", "adapter": "conv_linear"}
+
+    def rows(followers: int) -> pl.DataFrame:
+        return pl.DataFrame(
+            [
+                cell
+                | {"source": "edit_append", "user_id": user, "follows": float(user < followers)}
+                | {"follows_by_chance": 0.0, "stays": 1.0, "stays_by_chance": 0.0}
+                for user in range(60)
+            ]
+        )
+
+    for followers, wanted in ((5, 0), (6, 1)):
+        found = {(r["source"], r["metric"]): r for r in edit_scores(rows(followers), SETTINGS)}
+        assert found["edits", "follows minus chance"]["low"] > 0
+        p = found["edits", "follows sign test p"]
+        assert (p["value"], p["n"]) == (pytest.approx(2 / 2**followers), 60)
+        assert found["edits", "follows the edits"]["value"] == wanted
+
+
 def test_a_cell_without_the_recorded_answers_is_told(folder: Path) -> None:
     with pytest.raises(UserError, match="wanted recorded and edit_append, edit_drop"):
         check(folder, answer(folder, "deaf", "residual")[1:])

@@ -24,7 +24,7 @@ import polars as pl
 
 from recinterpreter.scoring.comparison import LAST, Cell, Row, bootstrap
 from recinterpreter.scoring.matcher import OUTSIDE
-from recinterpreter.scoring.statistics import Estimate
+from recinterpreter.scoring.statistics import Estimate, mcnemar
 from recinterpreter.settings import Scores
 
 POOLED = "edits"
@@ -115,8 +115,8 @@ def _follows(asked: Wanted, before: Titles, after: Titles, others: Sequence[Titl
         if not all(t in before and t in after for t in asked.moved):
             return None
         first, second = asked.moved
-        in_order = [said.index(first) < said.index(second) for said in (after, before)]
-        return float(in_order[0]), float(in_order[1])
+        does, did = (answer.index(first) < answer.index(second) for answer in (after, before))
+        return float(does), float(did)
     if asked.arrived:
         return _share(asked.arrived, after), _share(asked.arrived, before)
     known = asked.left & set(before)
@@ -143,30 +143,30 @@ def _share(titles: frozenset[int], answer: Titles) -> float:
 def edit_scores(checked: pl.DataFrame, settings: Scores) -> Iterator[Row]:
     """Yield how the answers of each cell follow edits and stay, by kind and of all kinds together.
 
-    checked: a table EDIT_VERDICTS. Users are drawn again with all their edits. The verdict, of all
-    kinds together: both are above chance.
+    checked: a table EDIT_VERDICTS. Users are drawn again with all their edits. The verdict, on all
+    kinds together: both are above chance, by their intervals and by a sign test over users. Where
+    few answers follow, an interval from resamples alone is too sure.
     """
     keys = ["recommender", "seed", "task", "adapter"]
     for key, rows in checked.group_by(keys, maintain_order=True):
-        cell = Cell(*key)
-        for (source,), part in rows.group_by("source", maintain_order=True):
-            for metric in ("follows", "stays"):
+        cell, shown = Cell(*key), []
+        for metric in ("follows", "stays"):
+            for (source,), part in rows.group_by("source", maintain_order=True):
                 yield from _against_chance(cell, str(source), metric, part, settings)
-        together = [
-            row
-            for metric in ("follows", "stays")
-            for row in _against_chance(cell, POOLED, metric, rows, settings)
-        ]
-        yield from together
-        margins = [row["low"] for row in together if row["metric"].endswith("minus chance")]
-        # who names none of the untouched titles has shown nothing
-        shown = len(margins) == 2 and min(margins) > 0
-        yield cell.row(LAST, VERDICT, Estimate(float(shown), None, None, len(rows)), POOLED)
+            together = list(_against_chance(cell, POOLED, metric, rows, settings))
+            yield from together
+            if together:  # who names no title that should stay has shown nothing
+                p = _sign_test(metric, rows)
+                yield cell.row(LAST, f"{metric} sign test p", p, POOLED)
+                shown.append(together[-1]["low"] > 0 and p.value < 1 - settings.confidence)
+        verdict = float(len(shown) == 2 and all(shown))
+        yield cell.row(LAST, VERDICT, Estimate(verdict, None, None, len(rows)), POOLED)
 
 
 def _against_chance(
     cell: Cell, source: str, metric: str, rows: pl.DataFrame, settings: Scores
 ) -> Iterator[Row]:
+    """Yield the metric, its chance, and last the difference; nothing where no answer was asked."""
     known = rows.drop_nulls([metric, f"{metric}_by_chance"])
     if not len(known):
         return
@@ -175,3 +175,10 @@ def _against_chance(
     yield cell.row(LAST, metric, users.share(values), source)
     yield cell.row(LAST, f"{metric} by chance", users.share(chance), source)
     yield cell.row(LAST, f"{metric} minus chance", users.difference(values, chance), source)
+
+
+def _sign_test(metric: str, rows: pl.DataFrame) -> Estimate:
+    """Return the exact two-sided p of as many users above chance as below it; n: of users."""
+    margin = pl.col(metric) - pl.col(f"{metric}_by_chance")
+    of_user = rows.group_by("user_id").agg(margin.mean().alias("margin"))["margin"].drop_nulls()
+    return Estimate(mcnemar(of_user > 0, of_user < 0), None, None, len(of_user))
