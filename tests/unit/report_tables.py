@@ -194,13 +194,13 @@ def _probes(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
 
 
 def _edits(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
-    """Answers to edits: of every second user they follow and stay, by chance none does."""
+    """Answers to edits: of every second user they follow and stay, of others as chance does."""
     block, path = wanted.recommenders, folder / "checked.parquet"
     rows = [
         {"recommender": name, "seed": seed, "task": task, "adapter": "conv_linear", "text": ""}
         | {"source": source, "example_id": e["example_id"], "user_id": e["user_id"]}
         | {"follows": float(e["user_id"] % 2), "follows_by_chance": 0.0}
-        | {"stays": float(e["user_id"] % 2), "stays_by_chance": 0.25}
+        | {"stays": 1.0 if e["user_id"] % 2 else 0.25, "stays_by_chance": 0.25}
         for name, task, seed in product(block.names, FORMS, block.seeds)
         for source in wanted.edited_sources
         for e in tested

@@ -382,7 +382,7 @@ def test_edits_and_decoded_histories_are_shown_beside_chance(page, tmp_path):
         for line in lines:
             assert "n = 240 and 240" in line[0]
             shown = [cell.partition(">")[2].replace("&nbsp;", " ").strip() for cell in line[1:]]
-            assert [words.split(" %")[0] for words in shown[:4]] == ["50.0", "0.0", "50.0", "25.0"]
+            assert [words.split(" %")[0] for words in shown[:4]] == ["50.0", "0.0", "62.5", "25.0"]
             assert shown[4] == "✓ yes"
     kinds = [line[0].partition(">")[2] for line in rows_of(page, "Each kind of edit by itself")]
     assert kinds == [
