@@ -28,6 +28,7 @@ include: "rules/language_model.smk"
 include: "rules/adapt.smk"
 include: "rules/interpret.smk"
 include: "rules/bounds.smk"
+include: "rules/judge.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 
@@ -80,6 +81,12 @@ rule adapters:
 rule answers:
     input:
         every(rules.answer.output),
+    localrule: True
+
+
+rule judge:
+    input:
+        wanted_judgements,
     localrule: True
 
 

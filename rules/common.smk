@@ -191,6 +191,34 @@ def probes(pattern, **fixed):
     return every(pattern, **fixed) if SETTINGS.bounds.decoders else []
 
 
+def judgements(pattern, **fixed):
+    """Fill the wildcards of a path with all that is judged; often nothing."""
+    asked = [fixed["dataset"]] if "dataset" in fixed else SETTINGS.datasets
+    return every(pattern, **{**fixed, "dataset": [d for d in asked if d in SETTINGS.judged]})
+
+
+def wanted_judgements(wildcards):
+    """What the target `judge` makes; to ask for it where nothing can be judged is a mistake."""
+    if not SETTINGS.judged:
+        raise WorkflowError(
+            f"nothing is to be judged: judge.endpoint is {SETTINGS.judge.endpoint} (planted judges "
+            "the demo alone, a URL any data set), recommenders.names must hold sasrec and "
+            "dreamrec, adapter.tasks residual"
+        )
+    return judgements(rules.ask_judges.output)
+
+
+def planted_tables(wildcards):
+    """What the planted endpoint knows of the generated data set; nothing for any other endpoint."""
+    if wildcards.dataset not in SETTINGS.judged:
+        wanted_judgements(wildcards)
+        raise WorkflowError("judge.endpoint is planted, which knows the demo alone")
+    if SETTINGS.judge.endpoint != "planted":
+        return []
+    planted = rules.ingest_demo.output
+    return [planted.items_table, planted.preferences, planted.successors]
+
+
 def wanted_oracles(wildcards):
     """What the target `oracle` makes; to ask for it without DreamRec is a mistake."""
     if "dreamrec" not in SETTINGS.recommenders.names:

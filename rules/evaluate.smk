@@ -103,6 +103,7 @@ rule compute_scores:
         edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
         consistencies=lambda w: consistencies(rules.measure_consistency.output, dataset=w.dataset),
         probes=lambda w: probes(rules.probe_states.output.probes, dataset=w.dataset),
+        judgements=lambda w: judgements(rules.ask_judges.output, dataset=w.dataset),
     output:
         scores="results/{dataset}/{llm}/scores.parquet",
     log:
@@ -125,6 +126,7 @@ rule compute_scores:
         " --edits {input.edits}"
         " --consistencies {input.consistencies}"
         " --probes {input.probes}"
+        " --judgements {input.judgements}"
         " --scores {output.scores}"
         " --code {params.code}"
         " --log {log}"

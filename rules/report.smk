@@ -61,6 +61,8 @@ rule test_artefacts:
             *searches(rules.select_recipe.output, dataset=w.dataset),
             *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
             *probes(rules.probe_states.output, dataset=w.dataset),
+            *judgements(rules.make_judge_cases.output, dataset=w.dataset),
+            *judgements(rules.ask_judges.output, dataset=w.dataset),
             *edited(rules.edit_histories.output, dataset=w.dataset),
             *edited(rules.encode_edits.output, dataset=w.dataset),
             *edited(rules.check_edits.output, dataset=w.dataset),

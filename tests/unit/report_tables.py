@@ -73,6 +73,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         edits=_edits(folder, wanted, tested),
         consistencies=_consistencies(folder, wanted, tested),
         probes=_probes(folder, wanted, tested),
+        judgements=_judgements(llm, wanted, dataset, tested),
         scores=llm / "scores.parquet",
     )
 
@@ -225,6 +226,26 @@ def _consistencies(folder: Path, wanted: Settings, tested: list[dict]) -> list[P
         facts = {"recommender": name, "seed": seed, "top": wanted.consistency.top}
         tables.write_rows(paths[-1], rows, tables.CONSISTENCY, facts)
     return paths
+
+
+def _judgements(llm: Path, wanted: Settings, dataset: str, tested: list[dict]) -> list[Path]:
+    """Two judges: DreamRec's title is preferred by both, by the second one in two thirds."""
+    if dataset not in wanted.judged:
+        return []
+    users = sorted({e["user_id"] for e in tested})
+    offered = ["random", "sasrec", "dreamrec"]
+    rows = [
+        {"judge": judge, "case_id": user, "seed": seed, "adapter": "conv_linear", "user_id": user}
+        | {"offered_by": offered, "rotation": rotation, "options": 3}
+        | {"picked": offered[2 if judge == "careful" or rotation else 1], "place": 1 + rotation}
+        | {"reply": "I would pick it"}
+        for judge, seed, user, rotation in product(
+            wanted.judge.models, wanted.recommenders.seeds, users, range(3)
+        )
+    ]
+    path = llm / "judge" / "judgements.parquet"
+    tables.write_rows(path, rows, tables.JUDGEMENTS, {"judges": wanted.judge.models})
+    return [path]
 
 
 def _answers(folder: Path, wanted: Settings, tested: list[dict], titles, rng) -> list[Path]:

@@ -175,6 +175,46 @@ def test_bounds_stand_beside_what_the_llm_reads(page, results, tmp_path):
     assert "how much is in the vector" not in render(without, tmp_path)
 
 
+def judged(endpoint: str, seeds: tuple[int, ...] = (0,)) -> Settings:
+    wanted = settings(seeds=seeds, names=("sasrec", "dreamrec"))
+    judge = wanted.judge.model_copy(update={"endpoint": endpoint, "models": ["careful", "hasty"]})
+    return wanted.model_copy(update={"judge": judge})
+
+
+def test_judgements_stand_beside_table_3(tmp_path):
+    wanted = judged("planted")
+    make_results(tmp_path, wanted)
+    page = render(wanted, tmp_path)
+    Tags(page)
+    careful, hasty, ml, steam = rows_of(page, "Judged: whose title")
+    assert "careful" in careful[0]
+    for cell, value in zip(careful[2:6], ("0.0", "0.0", "100.0", "0.0"), strict=True):
+        assert f"{value}&nbsp;%" in cell
+    assert "66.7&nbsp;% 66.7–66.7" in hasty[4]
+    assert "Table 3, MovieLens-100K" in ml[0]
+    for cell, value in zip(ml[2:5], ("13.7", "35.8", "50.5"), strict=True):
+        assert f"{value}&nbsp;%" in cell
+    assert "0.15, not significant" in ml[-1]
+    assert "not significant" in steam[-1]
+    assert "The judges here are planted" in page
+    assert "kappa with hasty" in page
+    assert "The judges here are planted" not in render(judged("http://localhost:8000/v1"), tmp_path)
+
+
+def test_judged_seeds_are_told_apart(tmp_path):
+    wanted = judged("planted", seeds=(0, 3))
+    make_results(tmp_path, wanted)
+    page = render(wanted, tmp_path)
+    lines = rows_of(page, "Judged: whose title")
+    assert ["seed 3" in line[1] for line in lines[:4]] == [False, False, True, True]
+    alone = judged("planted").model_copy(update={"recommenders": settings().recommenders})
+    assert alone.judged == []
+
+
+def test_where_nothing_is_judged_nothing_is_said_of_it(page):
+    assert "Judged: whose title" not in page
+
+
 def test_with_several_seeds_a_recommender_is_ranked_once(tmp_path):
     wanted = settings(seeds=(0, 3))
     make_results(tmp_path, wanted)

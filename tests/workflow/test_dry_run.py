@@ -111,6 +111,26 @@ def test_oracle_items_are_made_of_dreamrec_and_of_no_other(fresh):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        ("judge={endpoint: null}", "judge.endpoint is None"),
+        ("recommenders={names: [sasrec]}", "recommenders.names must hold sasrec and dreamrec"),
+    ],
+)
+def test_to_ask_for_judges_where_nothing_can_be_judged_is_refused(fresh, given, told):
+    run = fresh.run("judge", "--dry-run", "--config", given)
+    assert run.returncode != 0
+    assert told in run.stdout
+
+
+def test_the_planted_endpoint_judges_the_demo_alone(fresh):
+    target = "results/ml-100k/embedded/judge/judgements.parquet"
+    run = fresh.run(target, "--dry-run", "--config", "judge={endpoint: planted}")
+    assert run.returncode != 0
+    assert "planted, which knows the demo alone" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
         ("recommenders={sasrec: {embeding_size: 3}}", "did you mean 'embedding_size'?"),
         ("recommenders={sasrec: {learning_rate: 1e-3}}", 'got "1e-3"; wanted a number'),
         (

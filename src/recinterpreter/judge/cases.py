@@ -12,12 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recinterpreter.judge.prompts import shown
+from recinterpreter.scoring.judge import SHARED
 from recinterpreter.scoring.matcher import OUTSIDE, Catalogue
-
-RANDOM, SASREC, DREAMREC = "random", "sasrec", "dreamrec"
-SHARED = "+"
-"""Stands between the names of two sources that offer the same title."""
-UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)

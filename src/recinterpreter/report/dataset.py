@@ -48,6 +48,7 @@ class DatasetView:
     runs: list[Run]
     ranked: list[Run]
     dreamt: list[Run]
+    judged: list[Run]
     searches: list[SearchView]
     tasks: list[str]
     figures: dict[str, Markup]
@@ -79,6 +80,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         runs=runs,
         ranked=_ranked(settings),
         dreamt=_dreamt(settings),
+        judged=_judged(name, settings),
         searches=read_searches(folder, settings),
         tasks=sorted(settings.adapter.tasks, reverse=True),  # residual, the headline, first
         figures=_figures(scores, runs, settings),
@@ -117,6 +119,15 @@ def _dreamt(settings: Settings) -> list[Run]:
     """Every DreamRec, whose oracle items are scored seed by seed; none where it is not run."""
     block = settings.recommenders
     runs = [Run("dreamrec", seed) for seed in block.seeds if "dreamrec" in block.names]
+    return [replace(run, label=label_of(run, runs)) for run in runs]
+
+
+def _judged(name: str, settings: Settings) -> list[Run]:
+    """Every DreamRec and adapter whose oracle items are judged beside the same seed's SASRec."""
+    if name not in settings.judged:
+        return []
+    seeds, kinds = settings.recommenders.seeds, settings.adapter.kinds
+    runs = [Run("dreamrec", seed, adapter) for seed, adapter in product(seeds, kinds)]
     return [replace(run, label=label_of(run, runs)) for run in runs]
 
 

@@ -29,4 +29,8 @@ NEIGHBOURS = {
     for dataset, figures in RESIDUAL.items()
 }
 
+# Table 3: data sets that were judged, and whose titles
+PREFERENCE = ("ml-100k", "steam")
+JUDGED = ("random", "sasrec", "dreamrec")
+
 MODELS = {"gru4rec": "GRU4Rec", "caser": "Caser", "sasrec": "SASRec", "dreamrec": "DreamRec"}

@@ -106,6 +106,14 @@ class Scores:
         """Return how many titles of the catalogue a way of matching fails to tell apart."""
         return self._rows["catalogue", None, None, None, None, "titles", metric]
 
+    def judged(self, run: Run, source: str, metric: str, judge: str) -> Score | None:
+        """Return a score of judgements: of a source of titles, or of the judge himself."""
+        return self._rows.get((source, run.seed, "judge", run.adapter, judge, "last", metric))
+
+    def judgement_of_the_paper(self, dataset: str, source: str, metric: str) -> Score:
+        """Return a score of the paper's own judgements."""
+        return self._rows[source, None, "judge", None, None, f"paper, {dataset}", metric]
+
     def published(self, dataset: str, model: str, metric: str) -> Score:
         """Return a score of the paper's own figures (residual)."""
         return self._rows[model, None, "residual", None, None, f"paper, {dataset}", metric]

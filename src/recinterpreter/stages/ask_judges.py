@@ -16,13 +16,14 @@ from recinterpreter import tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command, content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.judge.access import Endpoint, given_endpoint
-from recinterpreter.judge.cases import UNCLEAR, picked, rotations
+from recinterpreter.judge.cases import picked, rotations
 from recinterpreter.judge.client import Question, ask, question
 from recinterpreter.judge.endpoint import serving
 from recinterpreter.judge.planted import TEMPERAMENTS, PlantedJudge
 from recinterpreter.judge.prompts import question as prompt_of
 from recinterpreter.judge.replies import Replies, Reply
 from recinterpreter.lock import hold
+from recinterpreter.scoring.judge import UNCLEAR
 from recinterpreter.settings import Judging, JudgingPace
 
 logger = logging.getLogger("recinterpreter")

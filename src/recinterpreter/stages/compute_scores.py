@@ -16,6 +16,7 @@ from recinterpreter.scoring.comparison import RECORDED, Cell
 from recinterpreter.scoring.consistency import consistency_scores
 from recinterpreter.scoring.details import Knowledge, catalogue_scores, detail_scores
 from recinterpreter.scoring.edits import edit_scores
+from recinterpreter.scoring.judge import judge_scores, published_judgements
 from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.published import published_scores
@@ -41,6 +42,7 @@ def compute_scores(
     edits: InputPaths,
     consistencies: InputPaths,
     probes: InputPaths,
+    judgements: InputPaths,
     scores: OutputPath,
 ) -> None:
     """Score rankings, readings, oracle items and answers: shares and means with intervals."""
@@ -53,6 +55,7 @@ def compute_scores(
         *consistency_scores(_by_cell(consistencies, tables.CONSISTENCY), settings),
         *_of_probes(probes, verdicts, readings, settings),
         *published_scores(settings),
+        *_of_judgements(judgements, settings),
     ]
     # ten decimals: what a different order of summing may change is far behind them
     rounded = [
@@ -114,6 +117,12 @@ def _of_probes(
     ]
     read = recorded_cells(judged) | _by_cell(preferences, tables.RANKING)
     yield from bound_scores(_by_cell(probes, tables.PROBES), read, settings)
+
+
+def _of_judgements(judgements: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
+    for path in judgements:
+        yield from judge_scores(frame(tables.read(path, tables.JUDGEMENTS)), settings)
+        yield from published_judgements(settings)
 
 
 def frame(table: Any) -> pl.DataFrame:

@@ -15,8 +15,9 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import write_text
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
-from recinterpreter.judge.cases import DREAMREC, RANDOM, SASREC, SHARED, offer, stranger
+from recinterpreter.judge.cases import offer, stranger
 from recinterpreter.judge.sheet import sheet_and_key
+from recinterpreter.scoring.judge import DREAMREC, RANDOM, SASREC, SHARED
 from recinterpreter.scoring.matcher import OUTSIDE
 from recinterpreter.settings import JudgeCases
 
