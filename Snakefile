@@ -57,6 +57,7 @@ rule recommenders:
 rule states:
     input:
         every(rules.select_states.output),
+        edited(rules.encode_edits.output),
     localrule: True
 
 
