@@ -1,5 +1,7 @@
 """What decoders are asked of states, and what they name and rank in reply."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -25,6 +27,12 @@ def test_residual_asks_both_last_states_for_the_last_item():
     assert found.states.tolist() == [[0, 100], [11, 201], [22, 302]]
     assert found.rows.tolist() == [0, 1, 2]
     assert found.items.tolist() == [5, 7, 9]
+
+
+def test_states_of_half_precision_are_told_in_single():
+    half = replace(HELD, before=HELD.before.astype(np.float16), after=HELD.after.astype(np.float16))
+    for task in ("recovery", "residual", "preference"):
+        assert told(task, half).states.dtype == np.float32
 
 
 def test_preference_asks_the_last_state_for_the_next_item():

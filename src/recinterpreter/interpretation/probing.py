@@ -21,7 +21,8 @@ from recinterpreter.settings import ProbedTask
 def told(task: ProbedTask, held: Held, most: int | None = None) -> Told:
     """Turn examples into the states that a decoder is shown for a task, and the items in each.
 
-    Of the first examples, that have at most so many states; of one at least.
+    Of the first examples, that have at most so many states; of one at least. States are float32
+    whatever they are stored as.
     """
     if most is not None:
         states = held.lengths if task == "recovery" else np.ones_like(held.lengths)
@@ -32,24 +33,28 @@ def told(task: ProbedTask, held: Held, most: int | None = None) -> Told:
     rows = np.arange(len(held))
     if task == "residual":
         items = np.array([history[-1] for history in held.histories], np.int64)
-        return Told(np.concatenate([held.before, last], axis=1), rows, items)
-    return Told(last, rows, held.targets.astype(np.int64))
+        return Told(_wide([held.before, last]), rows, items)
+    return Told(_wide([last]), rows, held.targets.astype(np.int64))
 
 
 def _every_state(held: Held) -> Told:
     """Each state beside the one before it, (n, 2 D), and the item that is new in it.
 
-    Where a history has fewer states than items, each state holds all of them: (n, D).
+    A recommender that has but one state for a history has all of its items in it: (n, D).
     """
+    items = np.concatenate([np.asarray(history, np.int64) for history in held.histories])
+    if held.after.shape[1] == 1:
+        rows = np.repeat(np.arange(len(held)), [len(history) for history in held.histories])
+        return Told(_wide([held.after[:, 0]]), rows, items)
     shown = np.arange(held.after.shape[1]) < held.lengths[:, None]
-    states = held.after[shown]
-    n_items = np.array([len(history) for history in held.histories])
-    flat = np.concatenate([np.asarray(history, np.int64) for history in held.histories])
-    if (held.lengths == n_items).all() and held.after.shape[1] > 1:
-        earlier = np.zeros_like(held.after)
-        earlier[:, 1:] = held.after[:, :-1]
-        return Told(np.concatenate([earlier[shown], states], axis=1), np.arange(len(flat)), flat)
-    return Told(states, np.repeat(np.arange(len(held)), n_items), flat)
+    earlier = np.zeros_like(held.after)
+    earlier[:, 1:] = held.after[:, :-1]
+    return Told(_wide([earlier[shown], held.after[shown]]), np.arange(len(items)), items)
+
+
+def _wide(slots: list[np.ndarray]) -> np.ndarray:
+    """Put states of several slots (n, D) side by side."""
+    return np.concatenate(slots, axis=1, dtype=np.float32)
 
 
 def named_items(scores: np.ndarray, lengths: np.ndarray, count: int) -> np.ndarray:
