@@ -81,7 +81,8 @@ rule adapters:
 
 rule answers:
     input:
-        every(rules.answer.output),
+        answered(rules.answer.output),
+        readings(rules.rank_titles.output),
     localrule: True
 
 

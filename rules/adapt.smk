@@ -6,6 +6,7 @@ rule train_adapter:
         examples="results/{dataset}/examples.parquet",
         items_table="results/{dataset}/items.parquet",
         states="results/{dataset}/states/{recommender}/seed{seed}.parquet",
+        recommended=recommended_inputs,
         llm=language_model_inputs,
     output:
         config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
@@ -30,6 +31,7 @@ rule train_adapter:
         " --examples {input.examples}"
         " --items {input.items_table}"
         " --states {input.states}"
+        " --recommended {input.recommended}"
         " --llm {params.llm:q}"
         " --running {resources.running:q}"
         " --config {output.config}"

@@ -16,6 +16,7 @@ from recinterpreter.settings import (
     AdapterKind,
     Baseline,
     BaselineName,
+    UNTRAINED,
     RecommenderName,
     Task,
 )
@@ -62,7 +63,7 @@ RUNNING = SETTINGS.running().as_json()
 
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_-]*",
-    recommender="|".join(get_args(RecommenderName)),
+    recommender=f"({UNTRAINED})?({'|'.join(get_args(RecommenderName))})",
     baseline="|".join(get_args(BaselineName)),
     seed=r"\d+",
     llm=re.escape(SETTINGS.llm.slug),
@@ -76,7 +77,7 @@ def every(pattern, **fixed):
     """Fill the wildcards of a path with all that the settings name, but for those fixed."""
     named = {
         "dataset": SETTINGS.datasets,
-        "recommender": SETTINGS.recommenders.names,
+        "recommender": SETTINGS.encoders,
         "baseline": SETTINGS.recommenders.baselines,
         "seed": SETTINGS.recommenders.seeds,
         "llm": SETTINGS.llm.slug,
@@ -109,7 +110,7 @@ def language_model_name(wildcards):
 
 def item_table_inputs(wildcards):
     """Weights of the SASRec whose item vectors DreamRec takes, where it is told to."""
-    if wildcards.recommender == "dreamrec":
+    if wildcards.recommender == "dreamrec":  # an untrained one has vectors of its own
         if SETTINGS.recommenders.dreamrec.item_table == "sasrec":
             seed = wildcards.get("seed", SETTINGS.recommenders.search.seed)
             return f"results/{wildcards.dataset}/recommenders/sasrec/seed{seed}/model.safetensors"
@@ -132,10 +133,12 @@ def trial_settings(wildcards):
 
 def chosen_recipe(wildcards):
     """The recipe chosen for a recommender, where it is searched; runs the search before that."""
-    if wildcards.recommender not in SETTINGS.recommenders.search.names:
+    name = wildcards.recommender.removeprefix(UNTRAINED)
+    if name not in SETTINGS.recommenders.search.names:
         return None
-    cell = {key: wildcards[key] for key in ("dataset", "recommender")}
-    chosen = checkpoints.select_recipe.get(**cell).output.recipe
+    chosen = checkpoints.select_recipe.get(
+        dataset=wildcards.dataset, recommender=name
+    ).output.recipe
     return json.loads(Path(chosen).read_text())
 
 
@@ -166,9 +169,14 @@ def wanted_searches(wildcards):
     return searches(rules.select_recipe.output)
 
 
+def answered(pattern, **fixed):
+    """Fill the wildcards of a path with all that the LLM answers in words."""
+    return every(pattern, task=SETTINGS.worded, **fixed)
+
+
 def readings(pattern, **fixed):
-    """Fill the wildcards of a path with all that the LLM ranks titles for; often nothing."""
-    return every(pattern, task=SETTINGS.answers.rank_titles, **fixed)
+    """Fill the wildcards of a path with all that the LLM ranks titles for."""
+    return every(pattern, task=SETTINGS.ranked, **fixed)
 
 
 def edited(pattern, **fixed):
@@ -183,7 +191,8 @@ def consistencies(pattern, **fixed):
 
 def oracles(pattern, **fixed):
     """Fill the wildcards of a path with all that DreamRec dreams up; nothing where it is not run."""
-    return every(pattern, **fixed) if "dreamrec" in SETTINGS.recommenders.names else []
+    named = {"recommender": "dreamrec", "task": "residual", **fixed}
+    return every(pattern, **named) if "dreamrec" in SETTINGS.recommenders.names else []
 
 
 def probes(pattern, **fixed):
@@ -227,6 +236,13 @@ def wanted_oracles(wildcards):
             "which alone dreams up items: --config 'recommenders={names: [dreamrec]}'"
         )
     return oracles(rules.generate_oracle_items.output)
+
+
+def recommended_inputs(wildcards):
+    """What a recommender recommends, where preference is to name that and not what comes next."""
+    if wildcards.task == "preference" and SETTINGS.adapter.preferred == "recommended":
+        return expand(rules.recommend_items.output.items_table, **wildcards)
+    return []
 
 
 def movielens_source(wildcards):

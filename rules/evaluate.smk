@@ -5,7 +5,7 @@ rule give_verdicts:
     input:
         items_table="results/{dataset}/items.parquet",
         examples="results/{dataset}/examples.parquet",
-        answers=lambda w: every(rules.answer.output.answers, dataset=w.dataset),
+        answers=lambda w: answered(rules.answer.output.answers, dataset=w.dataset),
     output:
         verdicts="results/{dataset}/{llm}/verdicts.parquet",
     log:
@@ -98,7 +98,7 @@ rule compute_scores:
         examples="results/{dataset}/examples.parquet",
         verdicts="results/{dataset}/{llm}/verdicts.parquet",
         rankings=lambda w: every(RANKINGS, dataset=w.dataset),
-        readings=lambda w: readings(rules.rank_titles.output.ranking, dataset=w.dataset),
+        readings=lambda w: readings(rules.rank_titles.output.rankings, dataset=w.dataset),
         oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
         edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
         consistencies=lambda w: consistencies(rules.measure_consistency.output, dataset=w.dataset),

@@ -1,5 +1,5 @@
-# The LLM answers over the recorded states, every control and every edit, in one job; where it
-# is wanted, it also ranks the titles of the catalogue.
+# The LLM answers over the recorded states, every control and every edit, one job for all of them: in
+# words, or, of a preference, by a ranking of the catalogue's titles.
 
 
 rule answer:
@@ -49,12 +49,16 @@ rule rank_titles:
     input:
         config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
         weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
-        selected="results/{dataset}/states/{recommender}/seed{seed}.recorded.parquet",
+        selected=rules.select_states.output.selected,
         items_table="results/{dataset}/items.parquet",
+        interactions="results/{dataset}/interactions.parquet",
         examples="results/{dataset}/examples.parquet",
         llm=language_model_inputs,
     output:
-        ranking="results/{dataset}/{llm}/readings/{recommender}/{task}/{adapter}/seed{seed}.parquet",
+        rankings=expand(
+            "results/{{dataset}}/{{llm}}/readings/{{recommender}}/{{task}}/{{adapter}}/seed{{seed}}.{source}.parquet",
+            source=SETTINGS.sources,
+        ),
     log:
         "results/logs/{dataset}/rank_titles/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
     conda:
@@ -74,9 +78,10 @@ rule rank_titles:
         " --weights {input.weights}"
         " --selected {input.selected}"
         " --items {input.items_table}"
+        " --interactions {input.interactions}"
         " --examples {input.examples}"
         " --llm {params.llm:q}"
         " --running {resources.running:q}"
-        " --ranking {output.ranking}"
+        " --rankings {output.rankings}"
         " --code {params.code}"
         " --log {log}"

@@ -84,4 +84,30 @@ rule rank_baseline:
         " --log {log}"
 
 
+rule recommend_items:
+    input:
+        config="results/{dataset}/recommenders/{recommender}/seed{seed}/config.json",
+        weights="results/{dataset}/recommenders/{recommender}/seed{seed}/model.safetensors",
+        interactions="results/{dataset}/interactions.parquet",
+        examples="results/{dataset}/examples.parquet",
+    output:
+        items_table="results/{dataset}/recommenders/{recommender}/seed{seed}/recommended.parquet",
+    log:
+        "results/logs/{dataset}/recommend_items/{recommender}.seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    params:
+        code=code_digest("recommend_items"),
+    shell:
+        "python -m recinterpreter.stages.recommend_items"
+        " --config {input.config}"
+        " --weights {input.weights}"
+        " --interactions {input.interactions}"
+        " --examples {input.examples}"
+        " --items {output.items_table}"
+        " --code {params.code}"
+        " --log {log}"
+
+
 RANKINGS = [*rules.rank_recommender.output, *rules.rank_baseline.output]

@@ -13,7 +13,6 @@ ARTEFACTS = [
     *rules.select_states.output,
     *rules.check_language_model.output,
     *rules.train_adapter.output,
-    *rules.answer.output,
     *rules.give_verdicts.output,
     *rules.compute_scores.output,
 ]
@@ -57,6 +56,7 @@ rule test_artefacts:
     input:
         artefacts=lambda w: [
             *every(ARTEFACTS, dataset=w.dataset),
+            *answered(rules.answer.output, dataset=w.dataset),
             *readings(rules.rank_titles.output, dataset=w.dataset),
             *searches(rules.select_recipe.output, dataset=w.dataset),
             *oracles(rules.generate_oracle_items.output, dataset=w.dataset),

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from recinterpreter.errors import UserError
 from recinterpreter.search import Search
 from recinterpreter.settings import (
+    UNTRAINED,
     AdapterKind,
     AdapterTraining,
     Answering,
@@ -47,6 +48,7 @@ from recinterpreter.settings import (
     OracleItems,
     Positive,
     Precision,
+    Preferred,
     Probing,
     QFormerSizes,
     RankedTask,
@@ -70,6 +72,7 @@ from recinterpreter.settings import (
     Titles,
     Weights,
     Whole,
+    WordedTask,
 )
 
 
@@ -88,6 +91,7 @@ class Recommenders(Section):
     """Which recommenders are trained, and how."""
 
     names: Annotated[list[RecommenderName], Field(min_length=1)]
+    untrained: list[RecommenderName]
     baselines: list[BaselineName]
     seeds: Annotated[list[Whole], Field(min_length=1)]
     gru4rec: GRU4RecRecipe
@@ -123,6 +127,7 @@ class ExamplesPerEpoch(Section):
 
     recovery: Count | None
     residual: Count | None
+    preference: Count | None
 
 
 class Adapter(Section):
@@ -133,6 +138,7 @@ class Adapter(Section):
     soft_tokens: SoftTokensSizes
     q_former: QFormerSizes
     tasks: Annotated[list[Task], Field(min_length=1)]
+    preferred: Preferred
     standardise: Standardise
     closed_form_start: bool
     warm_start_steps: Whole
@@ -164,7 +170,7 @@ class Answers(Section):
     seed: Whole
     batch_size: Count
     decoding: Decoding
-    rank_titles: list[RankedTask]
+    rank_titles: list[Literal["residual"]]
     max_new_tokens: NewTokens
 
 
@@ -217,6 +223,23 @@ class Settings(Section):
         return [self.data.events.name if s == "events" else s for s in self.data.sources]
 
     @property
+    def encoders(self) -> list[str]:
+        """Whose states are read: the recommenders, and those left untrained."""
+        recommenders = self.recommenders
+        return [*recommenders.names, *(f"{UNTRAINED}{name}" for name in recommenders.untrained)]
+
+    @property
+    def worded(self) -> list[WordedTask]:
+        """Tasks that are answered in words."""
+        return [task for task in self.adapter.tasks if task != "preference"]
+
+    @property
+    def ranked(self) -> list[RankedTask]:
+        """Tasks that are answered by a ranking of titles; of a preference nothing else is asked."""
+        wanted: list[RankedTask] = ["preference", *self.answers.rank_titles]
+        return [task for task in wanted if task in self.adapter.tasks]
+
+    @property
     def sources(self) -> list[str]:
         """Sources of states that are answered: the recorded ones, then the controls."""
         return ["recorded", *self.answers.controls]
@@ -245,9 +268,11 @@ class Settings(Section):
         self, recommender: str, seed: str, chosen: Mapping[str, Any] | None = None
     ) -> RecommenderTraining:
         """Settings of train_recommender: with the recipe chosen by search, or that of the file."""
-        recipe = chosen or getattr(self.recommenders, recommender).model_dump()
+        name = recommender.removeprefix(UNTRAINED)
+        recipe = chosen or getattr(self.recommenders, name).model_dump()
+        untrained = name != recommender
         return RecommenderTraining.model_validate(
-            {"recommender": recommender, "seed": int(seed), "recipe": recipe}
+            {"recommender": name, "untrained": untrained, "seed": int(seed), "recipe": recipe}
         )
 
     def trial(self, recommender: str, trial: str) -> RecommenderTraining:
@@ -308,6 +333,7 @@ class Settings(Section):
                 "domain": self.domain(dataset),
                 "seed": int(seed),
                 "task": task,
+                "preferred": self.adapter.preferred if task == "preference" else None,
                 "adapter": adapter,
                 "sizes": sizes and sizes.model_dump(),
                 "llm": self.llm.source,
@@ -318,8 +344,16 @@ class Settings(Section):
 
     def title_ranking(self, dataset: str, task: str, adapter: str) -> TitleRanking:
         """Settings of rank_titles."""
-        asked = self.answering(dataset, task, adapter)
-        return TitleRanking(**_shared(asked, TitleRanking))
+        return TitleRanking.model_validate(
+            {
+                "domain": self.domain(dataset),
+                "task": task,
+                "adapter": adapter,
+                "llm": self.llm.source,
+                "loading": self.loading(),
+                "batch_size": self.answers.batch_size,
+            }
+        )
 
     def probing(self) -> Probing:
         """Settings of probe_states: all tasks, about the examples that are answered."""

@@ -25,15 +25,17 @@ BaselineName = Literal["popularity", "markov", "decayed_markov", "ease"]
 ItemTable = Literal["trained", "sasrec"]
 DenoiserKind = Literal["mlp1", "mlp2"]
 ScheduleName = Literal["linear", "cosine", "exp", "sqrt"]
-Task = Literal["recovery", "residual"]
+WordedTask = Literal["recovery", "residual"]
+Task = Literal[WordedTask, "preference"]
+RankedTask = Literal["residual", "preference"]
 AdapterKind = Literal[
     "conv_linear", "last_linear", "mlp", "soft_tokens", "per_position", "q_former"
 ]
 Standardise = Literal["none", "dimension", "whiten"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 Weights = Literal["full", "fp8", "int8", "int4"]
-Control = Literal["another_user", "mean_state", "prompt_only"]
-RankedTask = Literal["residual"]
+Control = Literal["another_user", "mean_state", "zeros", "noise", "prompt_only"]
+Preferred = Literal["next", "recommended"]
 Decoding = Literal["free", "catalogue"]
 ProbedTask = Literal["recovery", "residual", "preference"]
 Decoder = Literal["linear", "ridge", "nearest"]
@@ -41,6 +43,9 @@ EditKind = Literal["drop", "swap", "replace", "append"]
 Domain = Literal["movies", "games", "items"]
 # planted, environment, or a URL that holds no name and password
 JudgeEndpoint = Annotated[str, Field(pattern=r"^(planted|environment|https?://[^\s@?#]+)$")]
+
+
+UNTRAINED = "untrained_"  # before the name of a recommender that is left as it was drawn
 
 
 class Section(BaseModel):
@@ -173,8 +178,14 @@ class RecommenderTraining(Section):
     """What train_recommender receives."""
 
     recommender: RecommenderName
+    untrained: bool
     seed: Whole
     recipe: SASRecRecipe | GRU4RecRecipe | CaserRecipe | DreamRecRecipe
+
+    @property
+    def name(self) -> str:
+        """What it is called in paths and tables: untrained, it is another encoder."""
+        return f"{UNTRAINED}{self.recommender}" if self.untrained else self.recommender
 
 
 class Baseline(Section):
@@ -268,6 +279,7 @@ class AdapterTraining(Section):
     domain: Domain
     seed: Whole
     task: Task
+    preferred: Preferred | None
     adapter: AdapterKind
     sizes: MLPSizes | SoftTokensSizes | QFormerSizes | None
     llm: str
@@ -299,7 +311,7 @@ class Answering(Section):
     """What answer receives."""
 
     domain: Domain
-    task: Task
+    task: WordedTask
     adapter: AdapterKind
     llm: str
     loading: Loading
@@ -366,6 +378,11 @@ class Scores(Section):
     seed: Whole
     power: Annotated[float, Field(gt=0.5, lt=1)]
     similarity: Annotated[float, Field(gt=0.5, lt=1)]
+
+    @property
+    def verdict_cutoff(self) -> int:
+        """The k of the NDCG@k that verdicts rest on: 10, or the largest there is."""
+        return 10 if 10 in self.cutoffs else max(self.cutoffs)
 
 
 # --- judge --------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ TRIALS = _schema(
 )
 # rank: 1-based rank of the target among the candidates, ties resolved pessimistically
 RANKING = _schema(example_id=pa.int64(), user_id=ID, split=TEXT, last=pa.bool_(), rank=ID)
-# items: those its user has not met, the best first
+# items: at most ten its user has not met, the best first
 RECOMMENDED = _schema(example_id=pa.int64(), user_id=ID, items=IDS)
 # A row per evaluated example, of what DreamRec dreams up for it; item_id: the item nearest to that
 # by cosine, whether its user has met it or not; last: of its user; rank: as in RANKING, of the

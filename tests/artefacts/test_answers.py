@@ -62,7 +62,7 @@ def test_every_answer_has_its_verdict(artefacts, items):
 
 def test_readings_rank_what_was_answered_among_the_titles(artefacts, items):
     readings = [path for path in artefacts.all() if "readings" in path.parts]
-    asked = set(artefacts.paths("answers/*/*/*/*.recorded.parquet"))
+    asked = [frame(p, tables.ANSWERS) for p in artefacts.paths("answers/*/*/*/*.recorded.parquet")]
     for path in readings:
         noted = tables.metadata(path)
         ranking = frame(path, tables.RANKING)
@@ -70,9 +70,9 @@ def test_readings_rank_what_was_answered_among_the_titles(artefacts, items):
         assert ranking["split"].unique().to_list() == ["test"], path
         named = [noted["adapter"], noted["task"], noted["recommender"]]
         assert [folder.name for folder in path.parents[:3]] == named
-        answered = next(a for a in asked if a.parts[-4:-1] == path.parts[-4:-1])
-        answers = frame(answered, tables.ANSWERS)
-        assert ranking["example_id"].sort().equals(answers["example_id"].sort()), path
+        assert path.name.endswith(f".{noted['source']}.parquet"), path
+        for answers in asked:
+            assert ranking["example_id"].sort().equals(answers["example_id"].sort()), path
 
 
 def test_scores_lie_in_their_intervals(artefacts):

@@ -19,6 +19,9 @@ MOST_ROWS = 2_000
 def test_the_epoch_kept_is_the_best_of_validation(artefacts):
     for path in artefacts.paths("recommenders/*/seed*/config.json"):
         facts, settings = read_json(path), trained_settings(path)
+        if settings.untrained:
+            assert (facts["epochs"], facts["best_epoch"]) == (0, 0), path
+            continue
         steps = frame(path.with_name("steps.parquet"), tables.STEPS)
         choice = CHOICE[settings.recommender]
         figures = steps.filter(metric=f"validation {choice}").sort("epoch")

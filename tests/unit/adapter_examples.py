@@ -25,6 +25,7 @@ def settings(kind: AdapterKind = "conv_linear", **changes: object) -> AdapterTra
         "domain": "movies",
         "seed": 3,
         "task": "residual",
+        "preferred": None,
         "adapter": kind,
         "sizes": SIZES.get(kind),
         "llm": "x",
@@ -53,9 +54,9 @@ def asked_about(n: int, task: Task, seed: int = 0) -> Asked:
     histories = random.integers(1, len(TITLES) + 1, size=(n, POSITIONS))
     after = table[histories]
     mask = np.ones((n, POSITIONS), bool)
-    if task == "recovery":
+    if task != "residual":
         states = ShownStates(np.arange(1, n + 1), after[:, None], mask[:, None])
-        return Asked(states, histories.tolist())
+        return Asked(states, (histories if task == "recovery" else histories[:, -1:]).tolist())
     short = mask & (np.arange(POSITIONS) < POSITIONS - 1)
     values = np.stack([after * short[..., None], after], 1)
     states = ShownStates(np.arange(1, n + 1), values, np.stack([short, mask], 1))

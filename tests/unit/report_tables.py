@@ -22,6 +22,7 @@ FORMS = {
 }
 # share of titles that an answer gets right, by source of the states
 SKILL = {"recorded": 0.8, "another_user": 0.02, "mean_state": 0.04, "prompt_only": 0.0}
+SKILL |= {"zeros": 0.01, "noise": 0.03}
 
 
 def settings(
@@ -111,8 +112,8 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
         for i, t in titles.items()
     ]
     tables.write_rows(llm / "titles.parquet", spelled, tables.TITLES)
-    for name in wanted.recommenders.names:
-        for task, seed in product(FORMS, wanted.recommenders.seeds):
+    for name in wanted.encoders:
+        for task, seed in product(wanted.adapter.tasks, wanted.recommenders.seeds):
             adapter = llm / "adapters" / name / task / "conv_linear" / f"seed{seed}"
             write_json(adapter / "config.json", {"shape": [HISTORY, 128], "hidden_size": 7})
         record = {"stage": "train_recommender", "settings": {}, "code": "", "seconds": 71.5}
@@ -125,7 +126,7 @@ def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list
     paths = []
     chosen = [e for e in examples if e["split"] != "train"]
     block = wanted.recommenders
-    models = [(name, seed, 8) for name, seed in product(block.names, block.seeds)]
+    models = [(name, seed, 8) for name, seed in product(wanted.encoders, block.seeds)]
     models += [(name, None, 20) for name in block.baselines]
     for name, seed, mean_rank in models:
         paths.append(folder / "recommenders" / name / f"seed{seed}" / "ranking.parquet")
@@ -141,17 +142,24 @@ def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list
 
 
 def _readings(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
-    """Rankings of titles: the last item is first for every second user, 20th for the others."""
+    """Rankings of titles: the wanted one is first for every second user, 20th for the others.
+
+    Of controls, and of preferences of untrained encoders, it is always the 20th.
+    """
     paths = []
-    block = wanted.recommenders
-    for name, seed, task in product(block.names, block.seeds, wanted.answers.rank_titles):
+    for name, seed, task, source in product(
+        wanted.encoders, wanted.recommenders.seeds, wanted.ranked, wanted.sources
+    ):
+        untrained = task == "preference" and name.startswith("untrained")
+        reads = source == "recorded" and not untrained
         rows = [
             {k: e[k] for k in ("example_id", "user_id", "split")}
-            | {"last": e["position"] == 13, "rank": 1 if e["user_id"] % 2 else 20}
+            | {"last": e["position"] == 13, "rank": 1 if reads and e["user_id"] % 2 else 20}
             for e in tested
         ]
-        paths.append(folder / f"{name}.{seed}.{task}.ranking.parquet")
+        paths.append(folder / f"{name}.{seed}.{task}.{source}.ranking.parquet")
         about = {"recommender": name, "seed": seed, "task": task, "adapter": "conv_linear"}
+        about |= {"source": source}
         tables.write_rows(paths[-1], rows, tables.RANKING, about)
     return paths
 
@@ -250,8 +258,8 @@ def _judgements(llm: Path, wanted: Settings, dataset: str, tested: list[dict]) -
 
 def _answers(folder: Path, wanted: Settings, tested: list[dict], titles, rng) -> list[Path]:
     paths = []
-    block = wanted.recommenders
-    for name, task, seed, source in product(block.names, FORMS, block.seeds, wanted.sources):
+    seeds = wanted.recommenders.seeds
+    for name, task, seed, source in product(wanted.encoders, FORMS, seeds, wanted.sources):
         prefix, suffix = FORMS[task]
         skill = SKILL[source] * (0.8 if name == "gru4rec" else 1)
         rows = []

@@ -50,7 +50,7 @@ def training_settings(recommender: str, seed: int = 0, **changes: object) -> Rec
     """Settings of a model small enough to train within a test."""
     recipe = {**_COMMON, **_OWN[recommender], **changes}
     return RecommenderTraining.model_validate(
-        {"recommender": recommender, "seed": seed, "recipe": recipe}
+        {"recommender": recommender, "untrained": False, "seed": seed, "recipe": recipe}
     )
 
 

@@ -69,8 +69,8 @@ def test_every_task_and_shape_of_states_has_its_table(results: Path) -> None:
     cells = {(e.task, e.shape): e.trainings for e in found}
     assert cells == {
         (task, shape): n
-        for task in ("recovery", "residual")
-        for shape, n in (((10, 8), 6), ((1, 12), 2))
+        for task in ("recovery", "residual", "preference")
+        for shape, n in (((10, 8), 8), ((1, 12), 2))
     }
     for each in found:
         assert each.training.tried

@@ -22,11 +22,17 @@ def test_the_first_phrasing_is_the_papers() -> None:
 
 @pytest.mark.parametrize("domain", ["movies", "games", "items"])
 def test_slots_and_distinct_names(domain: str) -> None:
-    for task, slots in (("recovery", 1), ("residual", 2)):
+    for task, slots in (("recovery", 1), ("residual", 2), ("preference", 1)):
         found = templates(task, domain)
         assert {t.slots for t in found} == {slots}
         assert len({t.name for t in found}) == len(found) > 1
         assert len({t.pieces for t in found}) == len(found)
+
+
+def test_a_preference_is_asked_about_what_comes_next() -> None:
+    preference = templates("preference", "games")[0]
+    assert preference.pieces[-1].endswith("What would this person play next? ")
+    assert preference.answer(["X"]) == "This user will play video game X next."
 
 
 def test_games_are_played() -> None:

@@ -94,7 +94,7 @@ def test_a_batch_of_one_ranks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_batches_keep_their_bounds(numbers: list[int], most: int, rows: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "_ROWS_AT_A_TIME", rows)
-        batches = [b.tolist() for b in ranking._batches(np.array(numbers, np.int32), most)]
+        batches = [b.tolist() for b in ranking._cut(np.array(numbers, np.int32), most)]
     assert [row for batch in batches for row in batch] == list(range(len(numbers)))
     for batch, following in pairwise([*batches, []]):
         sizes = [numbers[row] for row in batch]

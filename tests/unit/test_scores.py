@@ -13,6 +13,7 @@ from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.ranking import discounted_gain, ranking_scores
+from recinterpreter.scoring.reading import reading_scores
 from recinterpreter.scoring.recovery import hits_of_popular, most_popular
 from recinterpreter.scoring.statistics import UserBootstrap, wilson
 from recinterpreter.scoring.tasks import task_scores
@@ -210,8 +211,8 @@ def test_several_seeds_have_a_mean_a_deviation_and_a_distance() -> None:
 
 def test_readings_of_several_adapters_are_scored_each_for_itself() -> None:
     cells = [Cell("sasrec", s, "residual", a) for a in ("linear", "mlp") for s in (0, 1)]
-    readings = {cell: ranking([i + 1, 1, 1]) for i, cell in enumerate(cells)}
-    rows = [r for r in ranking_scores(readings, SETTINGS) if r["metric"] == "hr@1"]
+    readings = {cell: {"recorded": ranking([i + 1, 1, 1])} for i, cell in enumerate(cells)}
+    rows = [r for r in reading_scores(readings, {}, SETTINGS) if r["metric"] == "hr@1"]
     found = {(r["adapter"], r["seed"]): r for r in rows if r["evaluation"] == "last"}
     assert {(r["task"], r["source"]) for r in rows} == {("residual", "recorded")}
     assert found["linear", 0]["value"] == 1

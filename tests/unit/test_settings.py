@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from recinterpreter.experiment import LLM, Settings
-from recinterpreter.settings import AdapterKind
+from recinterpreter.settings import AdapterKind, Control
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -90,7 +90,9 @@ def test_datasets_sources_and_domains() -> None:
         data={"sources": ["demo", "events"], "events": {**CONFIG["data"]["events"], "name": "mine"}}
     )
     assert one.datasets == ["demo", "mine"]
-    assert one.sources == ["recorded", "another_user", "mean_state", "prompt_only"]
+    assert one.sources == ["recorded", *get_args(Control)]
+    assert one.encoders == [*one.recommenders.names, "untrained_sasrec"]
+    assert (one.worded, one.ranked) == (["recovery", "residual"], ["preference"])
     assert (one.domain("demo"), one.domain("mine"), one.domain("ml-100k")) == (
         "movies",
         "items",

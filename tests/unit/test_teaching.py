@@ -19,7 +19,13 @@ from recinterpreter.language_model.embedded import make_tokenizer
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import phrases, templates
-from recinterpreter.language_model.teaching import Lesson, recovery_slots, residual_slots, teach
+from recinterpreter.language_model.teaching import (
+    Lesson,
+    preference_slots,
+    recovery_slots,
+    residual_slots,
+    teach,
+)
 from recinterpreter.settings import Teaching
 from recinterpreter.stages import teach_language_model as stage
 
@@ -56,6 +62,17 @@ def test_slots_of_a_residual_question_differ_by_the_named_title() -> None:
     share = (rest * slots[:, 0]).sum(-1) / slots[:, 0].square().sum(-1)
     assert ((share >= 0.499) & (share <= 1.001)).all()
     torch.testing.assert_close(rest, share[:, None] * slots[:, 0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_heavier_a_title_of_a_mixture_is_the_oftener_it_is_named() -> None:
+    codes = Codes(frozen(), TITLES)
+    slots, named = preference_slots(codes, 4000, torch.Generator().manual_seed(0))
+    assert slots.shape == (4000, 1, 32)
+    assert named.shape == (4000, 1)
+    every = codes.of(torch.arange(len(codes)))
+    nearest = torch.cosine_similarity(slots, every[None], dim=-1).argmax(-1)
+    right = float((nearest == named[:, 0]).float().mean())
+    assert 1.5 / len(codes) < right < 0.9
 
 
 def test_a_recovery_list_of_one_title_is_its_code() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
 
-from recinterpreter.interpretation.shown import ShownStates, soft_tokens
+from recinterpreter.interpretation.shown import ShownStates, fingerprints, soft_tokens
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.batching import Batches
 from recinterpreter.language_model.decoding import Answer, greedy
@@ -43,7 +42,7 @@ class Interview:
 
     def ask(self, states: ShownStates) -> Iterator[int]:
         """Ask about the states not asked about before; yield how many of all are answered."""
-        keys = _fingerprints(states)
+        keys = fingerprints(states)
         first = {key: row for row, key in reversed(list(enumerate(keys))) if key not in self._said}
         new = np.array(sorted(first.values()), np.int64)
 
@@ -69,17 +68,6 @@ class Interview:
                 "finished": answer.finished,
             }
             for example, answer in zip(
-                states.example_ids, map(self._said.__getitem__, _fingerprints(states)), strict=True
+                states.example_ids, map(self._said.__getitem__, fingerprints(states)), strict=True
             )
         ]
-
-
-def _fingerprints(states: ShownStates) -> list[bytes]:
-    """Return a key for each example: equal where the same states are shown."""
-    if states.values is None:
-        return [b""] * len(states)
-    keys = []
-    for row in range(len(states)):
-        shown = states.values[np.array([row])]
-        keys.append(blake2b(shown.tobytes() + states.mask[row].tobytes()).digest())
-    return keys

@@ -27,22 +27,32 @@ class StateRows:
     after_mask: np.ndarray
 
 
-class MaskedMean:
-    """Mean of states per position and dimension over the examples that have that position."""
+class Moments:
+    """Mean and spread of states per position and dimension, over the examples that have those."""
 
     def __init__(self, positions: int, width: int) -> None:
+        self.width = width
         self._sum = np.zeros((positions, width))
+        self._squares = np.zeros((positions, width))
         self._count = np.zeros((positions, 1))
 
     def add(self, states: np.ndarray, mask: np.ndarray) -> None:
         """Take in states (N, L, D) where mask (N, L) is true."""
-        self._sum += np.where(mask[..., None], states, 0).sum(axis=0, dtype=np.float64)
+        shown = np.where(mask[..., None], states, 0).astype(np.float64)
+        self._sum += shown.sum(axis=0)
+        self._squares += np.square(shown).sum(axis=0)
         self._count += mask.sum(axis=0)[:, None]
 
-    def value(self) -> np.ndarray:
+    def mean(self) -> np.ndarray:
         """Return the mean (L, D); zeros at a position that no example has."""
         mean: np.ndarray = self._sum / np.maximum(self._count, 1)
         return mean
+
+    def deviation(self) -> np.ndarray:
+        """Return the standard deviation (L, D); zeros at a position that no example has."""
+        squares = self._squares / np.maximum(self._count, 1)
+        spread: np.ndarray = np.sqrt(np.maximum(squares - np.square(self.mean()), 0))
+        return spread
 
 
 def another_user(recorded: StateRows, user_ids: np.ndarray, seed: int) -> StateRows:
@@ -86,13 +96,42 @@ def derange(user_ids: np.ndarray, seed: int) -> np.ndarray:
     return donors
 
 
-def mean_state(recorded: StateRows, before: np.ndarray, after: np.ndarray) -> StateRows:
-    """Show every example the means before and after (L, D), at the positions of its own masks."""
-    return replace(
+def mean_state(recorded: StateRows, before: Moments, after: Moments) -> StateRows:
+    """Show every example the mean of the training states, at the positions of its own masks."""
+    return _with(
         recorded,
-        before=np.where(recorded.before_mask[..., None], before, before.dtype.type(0)),
-        after=np.where(recorded.after_mask[..., None], after, after.dtype.type(0)),
+        np.broadcast_to(before.mean(), (*recorded.before_mask.shape, before.width)),
+        np.broadcast_to(after.mean(), (*recorded.after_mask.shape, after.width)),
     )
+
+
+def zeros(recorded: StateRows) -> StateRows:
+    """Show every example nothing but zeros, at the positions of its own masks."""
+    none = np.zeros((1, 1, 1))
+    return _with(recorded, none, none)
+
+
+def noise(recorded: StateRows, before: Moments, after: Moments, seed: int) -> StateRows:
+    """Show every example Gaussian noise with the moments of the training states.
+
+    Drawn for every position and dimension by itself, at the positions of its own masks.
+    """
+    random = np.random.default_rng(seed)
+    drawn = (
+        moments.mean() + moments.deviation() * random.standard_normal((*mask.shape, moments.width))
+        for moments, mask in ((before, recorded.before_mask), (after, recorded.after_mask))
+    )
+    return _with(recorded, *drawn)
+
+
+def _with(recorded: StateRows, before: np.ndarray, after: np.ndarray) -> StateRows:
+    """Put other states, that broadcast to (N, L, D), where an example has an item."""
+    shown = {}
+    for name, states in (("before", before), ("after", after)):
+        held = getattr(recorded, name)
+        marks = getattr(recorded, f"{name}_mask")[..., None]
+        shown[name] = np.where(marks, np.broadcast_to(states, held.shape), 0).astype(held.dtype)
+    return replace(recorded, **shown)
 
 
 def prompt_only(recorded: StateRows) -> StateRows:

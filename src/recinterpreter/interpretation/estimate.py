@@ -27,7 +27,7 @@ from recinterpreter.interpretation.expectation import (
 )
 from recinterpreter.interpretation.memory import resident, working_memory
 from recinterpreter.interpretation.probe import Clock
-from recinterpreter.interpretation.shown import SLOTS, Asked, ShownStates
+from recinterpreter.interpretation.shown import SLOTS, Asked, ShownStates, to_be_named
 from recinterpreter.interpretation.trial import Trial
 from recinterpreter.interpretation.workload import Workload, workload
 from recinterpreter.language_model.adapter import Adapter
@@ -37,6 +37,7 @@ from recinterpreter.language_model.cost import Sizes, gemm_rate
 from recinterpreter.language_model.loading import dtype_of
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.language_model.thin import outline, outline_of_embedded
+from recinterpreter.language_model.trie import Trie
 from recinterpreter.recommenders import models
 from recinterpreter.settings import AdapterKind, AdapterTraining, Loading, Task
 
@@ -102,6 +103,7 @@ class _Data:
         self.settings, self.dataset, self.titles = settings, dataset, titles
         split = examples["split"].to_numpy(zero_copy_only=False)
         self.histories = examples["history"].to_pylist()
+        self.targets = examples["target"].to_numpy()
         self.training = np.flatnonzero(split == "train")
         self.validated = min(VALIDATED, int((split == "validation").sum()))
         answers = settings.answers
@@ -112,7 +114,7 @@ class _Data:
     def shapes(self) -> dict[tuple[int, int], list[str]]:
         """Return recommenders by the shape (L, D) of their states, from their recipes."""
         found: dict[tuple[int, int], list[str]] = {}
-        for name in self.settings.recommenders.names:
+        for name in self.settings.encoders:
             recipe = self.settings.training(name, "0")
             sizes = (len(self.titles) - 1, self.settings.split.history, torch.device("meta"))
             with torch.random.fork_rng(), torch.device("meta"):
@@ -126,8 +128,7 @@ class _Data:
         rows = draw.permutation(self.training)[:n]
         slots = (len(rows), len(SLOTS[task]), shape[0])
         values = draw.standard_normal((*slots, shape[1]), dtype=np.float32)
-        named = [self.histories[row] for row in rows]
-        items = named if task == "recovery" else [history[-1:] for history in named]
+        items = [to_be_named(task, self.histories[row], int(self.targets[row])) for row in rows]
         return Asked(ShownStates(rows, values, np.ones(slots, dtype=bool)), items)
 
     def bytes_of_states(self, shape: tuple[int, int]) -> float:
@@ -200,8 +201,14 @@ def _one(
 
 
 def _answering(data: _Data, trial: Trial, how: AdapterTraining, work: Workload, soft: int) -> float:
-    """Return the seconds in which the recorded states of an adapter are answered."""
+    """Return the seconds in which the recorded states of an adapter are answered, or ranked for."""
     n, size = data.answered, data.settings.answers.batch_size
+    if how.task == "preference":
+        template = templates(how.task, how.domain)[0]
+        titles = ([title] for title in dict.fromkeys(data.titles[1:]))
+        nodes = len(Trie(list(trial.llm.answers_tokens(template, titles))))
+        operations = trial.sizes.forward(nodes, work.prefix + work.tokens, nodes)
+        return n * operations / trial.rate / SHARE
     most = getattr(data.settings.answers.max_new_tokens, how.task)
     template = templates(how.task, how.domain)[0]
     batch = trial.answering(template, soft, min(size, n), min(most, round(work.targets)), work)

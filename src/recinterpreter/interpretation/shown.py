@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,11 @@ from recinterpreter.interpretation.scratch import Scratch
 from recinterpreter.settings import Task
 
 # Which columns of STATES stand in a task's slots, in order.
-SLOTS: dict[Task, tuple[str, ...]] = {"recovery": ("after",), "residual": ("before", "after")}
+SLOTS: dict[Task, tuple[str, ...]] = {
+    "recovery": ("after",),
+    "residual": ("before", "after"),
+    "preference": ("after",),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,13 @@ class Asked:
         return len(self.items)
 
 
+def to_be_named(task: Task, history: Sequence[int], target: int) -> list[int]:
+    """Return the items that an answer is to name, of a history and the item that comes next."""
+    if task == "preference":
+        return [target]
+    return list(history if task == "recovery" else history[-1:])
+
+
 def soft_tokens(
     adapter: Callable[[Tensor, Tensor], Tensor],
     states: ShownStates,
@@ -78,6 +90,17 @@ def soft_tokens(
     values, mask = (part.to(device) for part in states.batch(rows))
     soft = adapter(values.float().flatten(0, 1), mask.flatten(0, 1))
     return soft.reshape(*values.shape[:2], *soft.shape[1:])
+
+
+def fingerprints(states: ShownStates) -> list[bytes]:
+    """Return a key for each example: equal where the same states are shown."""
+    if states.values is None:
+        return [b""] * len(states)
+    keys = []
+    for row in range(len(states)):
+        shown = states.values[np.array([row])]
+        keys.append(blake2b(shown.tobytes() + states.mask[row].tobytes()).digest())
+    return keys
 
 
 def read_states(

@@ -6,7 +6,7 @@ marks in the text, so that no title can become one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ class PromptTemplate:
 class _Words:
     """What one does with the things of a domain."""
 
+    do: str
     done: str
     doing: str
     thing: str
@@ -50,9 +51,9 @@ class _Words:
 
 
 _WORDS: dict[Domain, _Words] = {
-    "movies": _Words("watched", "watching", "movie", "movies"),
-    "games": _Words("played", "playing", "video game", "video games"),
-    "items": _Words("chosen", "choosing", "item", "items"),
+    "movies": _Words("watch", "watched", "watching", "movie", "movies"),
+    "games": _Words("play", "played", "playing", "video game", "video games"),
+    "items": _Words("choose", "chosen", "choosing", "item", "items"),
 }
 
 
@@ -60,9 +61,9 @@ def templates(task: Task, domain: Domain) -> tuple[PromptTemplate, ...]:
     """Return the phrasings of a task: training draws among them, the first one is asked at test.
 
     The first is the paper's; the others are ours, in the manner of the authors' released prompts.
+    All of preference are ours: the paper has no such task.
     """
-    words = _WORDS[domain]
-    return _recovery(words) if task == "recovery" else _residual(words)
+    return _TEMPLATES[task](_WORDS[domain])
 
 
 def _recovery(w: _Words) -> tuple[PromptTemplate, ...]:
@@ -105,6 +106,29 @@ def _residual(w: _Words) -> tuple[PromptTemplate, ...]:
     return _phrased("residual", phrasings, prefix, suffix)
 
 
+def _preference(w: _Words) -> tuple[PromptTemplate, ...]:
+    prefix, suffix = f"This user will {w.do} {w.thing} ", " next."
+    phrasings = (
+        (
+            f"A person has {w.done} a series of {w.things}. "
+            f"The {w.doing} list can be represented as: ",
+            f". What would this person {w.do} next? ",
+        ),
+        (
+            f"The {w.things} that a user has {w.done} are represented as: ",
+            f". Which {w.thing} comes next? ",
+        ),
+    )
+    return _phrased("preference", phrasings, prefix, suffix)
+
+
+_TEMPLATES: dict[Task, Callable[[_Words], tuple[PromptTemplate, ...]]] = {
+    "recovery": _recovery,
+    "residual": _residual,
+    "preference": _preference,
+}
+
+
 def _phrased(
     task: Task, phrasings: Sequence[tuple[str, ...]], prefix: str, suffix: str
 ) -> tuple[PromptTemplate, ...]:
@@ -116,8 +140,7 @@ def _phrased(
 def phrases(domain: Domain) -> list[str]:
     """Return every fixed text of a domain's questions and answers, once each, in order."""
     texts = [SEPARATOR]
-    tasks: tuple[Task, ...] = ("recovery", "residual")
-    for task in tasks:
+    for task in _TEMPLATES:
         for template in templates(task, domain):
             texts += [*template.pieces, template.prefix, template.suffix]
     return list(dict.fromkeys(texts))

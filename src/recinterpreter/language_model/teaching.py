@@ -25,7 +25,7 @@ from recinterpreter.settings import Domain, EmbeddedLLM, Task
 
 LONGEST_LIST = 10
 UNEXPLAINED = 3.0  # most of what List1 may hold beside titles, relative to a title
-RESIDUAL_SHARE = 0.4  # of the steps; the others teach recovery
+SHARES: dict[Task, float] = {"residual": 0.4, "recovery": 0.45, "preference": 0.15}  # of the steps
 SAVED_EVERY = 200  # steps
 
 
@@ -63,12 +63,10 @@ def teach(
         draw = Generator().manual_seed(settings.seed * 1_000_003 + step)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _pace(step / settings.steps)
-        task: Task = "residual" if torch.rand((), generator=draw) < RESIDUAL_SHARE else "recovery"
+        task = list(SHARES)[int(torch.multinomial(_shares(), 1, generator=draw))]
         phrasings = templates(task, domain)
         template = phrasings[int(torch.randint(len(phrasings), (), generator=draw))]
-        slots, named = (residual_slots if task == "residual" else recovery_slots)(
-            codes, settings.batch_size, draw
-        )
+        slots, named = _SLOTS[task](codes, settings.batch_size, draw)
         soft = scale * _noisy(slots, settings.noise, draw)
         answers = [llm.answer_tokens(template, [titles[i] for i in row]) for row in named.tolist()]
         loss, accuracy = llm.loss(template, soft[:, :, None], answers)
@@ -111,6 +109,31 @@ def recovery_slots(codes: Codes, size: int, draw: Generator) -> tuple[Tensor, Te
     titles = torch.randint(len(codes), (size, length), generator=draw)
     fall = 0.85 + 0.1 * torch.rand(size, 1, generator=draw)
     return _weighted(codes, titles, fall ** torch.arange(length))[:, None], titles
+
+
+def preference_slots(codes: Codes, size: int, draw: Generator) -> tuple[Tensor, Tensor]:
+    """Make the slot of a preference question: slots (B, 1, H), the title to be named (B, 1).
+
+    A mixture of titles, of which one is named as often as its weight says: what is to be read is
+    how likely each of many is, and not one title alone.
+    """
+    titles = torch.randint(len(codes), (size, LONGEST_LIST), generator=draw)
+    fall = torch.rand(size, 1, generator=draw)
+    weights = fall ** torch.arange(LONGEST_LIST)
+    chosen = torch.multinomial(weights, 1, generator=draw)
+    length = weights.square().sum(1, keepdim=True).sqrt()
+    return _weighted(codes, titles, weights / length)[:, None], titles.gather(1, chosen)
+
+
+_SLOTS = {
+    "residual": residual_slots,
+    "recovery": recovery_slots,
+    "preference": preference_slots,
+}
+
+
+def _shares() -> Tensor:
+    return torch.tensor(list(SHARES.values()))
 
 
 def _weighted(codes: Codes, titles: Tensor, weights: Tensor) -> Tensor:

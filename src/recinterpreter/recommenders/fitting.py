@@ -39,6 +39,7 @@ def fit(
 ) -> Fitted:
     """Train on the train split, choose the epoch on the validation split; see no other.
 
+    What is to be left untrained is only drawn, and validated.
     item_table: none, or the weights of the SASRec whose item vectors a DreamRec takes as they are.
     Raises UserError when a split has no example.
     """
@@ -62,6 +63,8 @@ def fit(
     model = build(settings, facts["n_items"], facts["history"], device)
     if item_table and isinstance(model, DreamRec):
         model.freeze_items(read_tensors(item_table[0])["item_table.weight"])
+    if settings.untrained:
+        return Fitted(model, _without_epochs(settings, facts, validate(model.eval())), [])
     logger.info(
         "%s: %d parameters on %s, %d training and %d validation examples",
         settings.recommender,
@@ -77,14 +80,20 @@ def fit(
 
 def without_epochs(settings: RecommenderTraining, examples: Path) -> dict[str, Any]:
     """Note of a training that diverged; its figures are the lowest there are."""
-    facts = tables.metadata(examples)
+    lowest = {"ndcg@10": 0.0, "hr@10": 0.0, "hr@20": 0.0}
+    return _without_epochs(settings, tables.metadata(examples), lowest)
+
+
+def _without_epochs(
+    settings: RecommenderTraining, facts: Mapping[str, Any], validation: Mapping[str, float]
+) -> dict[str, Any]:
     return {
         "settings": json.loads(settings.as_json()),
         "n_items": facts["n_items"],
         "history": facts["history"],
         "best_epoch": 0,
         "epochs": 0,
-        "validation": {"ndcg@10": 0.0, "hr@10": 0.0, "hr@20": 0.0},
+        "validation": dict(validation),
     }
 
 

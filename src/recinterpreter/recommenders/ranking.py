@@ -99,9 +99,7 @@ def ranks(
     when a target's score is not a finite number.
     """
     found = np.empty(len(examples), np.int32)
-    numbers = np.maximum(examples.positions, scorer.n_items + 1)
-    most = _NUMBERS_ON_A_CPU if device.type == "cpu" else _NUMBERS_ON_A_GPU
-    for batch in _batches(numbers, most):
+    for batch in batches(examples.positions, scorer.n_items, device):
         part = examples.take(batch)
         scores = scorer.scores(part.batch(device))
         rows = torch.arange(len(part), device=device)
@@ -122,7 +120,13 @@ def ranks(
     return found
 
 
-def _batches(numbers: np.ndarray, most: int) -> Iterator[np.ndarray]:
+def batches(positions: np.ndarray, n_items: int, device: torch.device) -> Iterator[np.ndarray]:
+    """Cut examples, positions (N,) of their targets, into batches that suit a device: rows."""
+    most = _NUMBERS_ON_A_CPU if device.type == "cpu" else _NUMBERS_ON_A_GPU
+    yield from _cut(np.maximum(positions, n_items + 1), most)
+
+
+def _cut(numbers: np.ndarray, most: int) -> Iterator[np.ndarray]:
     """Cut rows into batches of successive ones that together take `most` numbers at the most.
 
     numbers: (N,) what each row takes. A row that takes more is a batch of its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -17,9 +18,13 @@ from recinterpreter.report.figures import controls_plot, recovery_plot
 from recinterpreter.report.runs import Journal, read_journal
 from recinterpreter.report.scores import RECORDED, Run, Scores, label_of, name_of
 from recinterpreter.report.searches import SearchView, read_searches
+from recinterpreter.settings import Task
 
 CAPACITY_NEEDED = 20
 """State width x LLM width per item that a linear adapter needs to name one item (measured)."""
+
+SHOWN: tuple[Task, ...] = ("residual", "preference", "recovery")
+"""Tasks in the order of the page: residual is the headline."""
 
 _UNSPELLED_SHOWN = 12
 
@@ -46,6 +51,7 @@ class DatasetView:
     audit: dict[str, dict[str, Any]]
     scores: Scores
     runs: list[Run]
+    untrained: list[Run]
     ranked: list[Run]
     dreamt: list[Run]
     judged: list[Run]
@@ -65,7 +71,8 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
     folder = results / name
     llm = folder / settings.llm.slug
     scores = Scores(llm / "scores.parquet")
-    runs = _runs(settings)
+    runs = _runs(settings, settings.recommenders.names)
+    untrained = _runs(settings, settings.encoders[len(settings.recommenders.names) :])
     items = tables.read(folder / "items.parquet", tables.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in items}
     spelled = tables.read(llm / "titles.parquet", tables.TITLES).to_pylist()
@@ -78,12 +85,13 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         },
         scores=scores,
         runs=runs,
+        untrained=untrained,
         ranked=_ranked(settings),
         dreamt=_dreamt(settings),
         judged=_judged(name, settings),
         searches=read_searches(folder, settings),
-        tasks=sorted(settings.adapter.tasks, reverse=True),  # residual, the headline, first
-        figures=_figures(scores, runs, settings),
+        tasks=[task for task in SHOWN if task in settings.adapter.tasks],
+        figures=_figures(scores, [*runs, *untrained], settings),
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
         llm=read_json(llm / "llm.json"),
         unspelled=[row for row in spelled if not row["spells"]][:_UNSPELLED_SHOWN],
@@ -93,15 +101,10 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
     )
 
 
-def _runs(settings: Settings) -> list[Run]:
-    """All adapters of the configuration, labelled as shortly as tells them apart."""
-    recommenders = settings.recommenders
-    runs = [
-        Run(recommender, seed, adapter)
-        for recommender, seed, adapter in product(
-            recommenders.names, recommenders.seeds, settings.adapter.kinds
-        )
-    ]
+def _runs(settings: Settings, encoders: Sequence[str]) -> list[Run]:
+    """All adapters of some encoders, labelled as shortly as tells them apart."""
+    seeds, kinds = settings.recommenders.seeds, settings.adapter.kinds
+    runs = [Run(*cell) for cell in product(encoders, seeds, kinds)]
     return [replace(run, label=label_of(run, runs)) for run in runs]
 
 
@@ -110,7 +113,7 @@ def _ranked(settings: Settings) -> list[Run]:
     block = settings.recommenders
     seed = block.seeds[0] if len(block.seeds) == 1 else None
     return [
-        *(Run(name, seed, label=name_of(name)) for name in block.names),
+        *(Run(name, seed, label=name_of(name)) for name in settings.encoders),
         *(Run(name, label=name_of(name)) for name in block.baselines),
     ]
 
@@ -135,6 +138,11 @@ def _figures(scores: Scores, runs: list[Run], settings: Settings) -> dict[str, M
     figures: dict[str, Markup] = {}
     for task, metric, label in (
         ("residual", "accuracy", "residual accuracy, last examples (%)"),
+        (
+            "preference",
+            f"ndcg@{settings.scores.verdict_cutoff}",
+            "NDCG of what came next, last examples",
+        ),
         ("recovery", "hits", "recovered items per answer, last examples"),
     ):
         groups = {

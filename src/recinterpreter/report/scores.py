@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recinterpreter import tables
 from recinterpreter.report.paper import MODELS
+from recinterpreter.settings import UNTRAINED
 
 RECORDED = "recorded"
 
@@ -20,7 +21,10 @@ _NAMES = {
     "recorded": "its own state",
     "another_user": "another user's state",
     "mean_state": "the mean state",
+    "zeros": "zeros",
+    "noise": "noise",
     "prompt_only": "the prompt alone",
+    **{f"{UNTRAINED}{model}": f"{name}, untrained" for model, name in MODELS.items()},
     "conv_linear": "conv + linear",
     "linear": "linear probe",
     "ridge": "ridge",
@@ -139,6 +143,13 @@ class Scores:
         return max(found, key=lambda pair: pair[1].value, default=None)
 
     def reads(self, run: Run, task: str, evaluation: str) -> bool | None:
-        """Return the verdict of the scores; None where no control was answered."""
-        score = self.answers(run, task, evaluation, "reads the state")
+        """Return whether the LLM reads the state; None where no control was answered."""
+        return self._verdict(run, task, evaluation, "reads the state")
+
+    def learned(self, run: Run, task: str, evaluation: str) -> bool | None:
+        """Return whether it reads what was learned; None without an untrained encoder."""
+        return self._verdict(run, task, evaluation, "reads what was learned")
+
+    def _verdict(self, run: Run, task: str, evaluation: str, metric: str) -> bool | None:
+        score = self.answers(run, task, evaluation, metric)
         return None if score is None else score.value == 1.0

@@ -1,7 +1,8 @@
 """Rows of the scores table, and how recorded states compare with controls.
 
-"Reads the state" is the verdict of the whole experiment: the mean with the recorded states, minus
-the best control's, has a paired interval (users drawn again) above 0.
+Two verdicts, each by a paired interval (users drawn again) that lies above 0. "Reads the state":
+the mean with the recorded states, minus the best control's. "Reads what was learned": the mean with
+a trained encoder's states, minus the best untrained encoder's, whose adapter was trained as well.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap, wilson
-from recinterpreter.settings import Scores
+from recinterpreter.settings import UNTRAINED, Scores
 
 RECORDED = "recorded"
 LAST = "last"
@@ -42,6 +43,11 @@ class Cell:
     def n_seeds(self) -> int:
         """How many seeds the score is a mean over: 1 of a single one, 0 of a baseline."""
         return self.averaged or int(self.seed is not None)
+
+    @property
+    def is_untrained(self) -> bool:
+        """Whether its encoder was left as it was drawn."""
+        return self.recommender.startswith(UNTRAINED)
 
     @property
     def is_baseline(self) -> bool:
@@ -99,3 +105,24 @@ def against_controls(
         yield cell.row(evaluation, f"{metric} minus best control", best, RECORDED)
         reads = Estimate(float(best.low is not None and best.low > 0), None, None, best.n)
         yield cell.row(evaluation, "reads the state", reads, RECORDED)
+
+
+def against_untrained(
+    values: Mapping[Cell, Reals], evaluation: str, metric: str, users: UserBootstrap
+) -> Iterator[Row]:
+    """Compare trained encoders with the untrained ones of their task, and give the verdict.
+
+    values: cell -> (n) the metric of each example with its recorded states, the same examples.
+    """
+    for cell, numbers in values.items():
+        others = [
+            floor
+            for other, floor in values.items()
+            if other.is_untrained
+            and (other.task, other.adapter, other.seed) == (cell.task, cell.adapter, cell.seed)
+        ]
+        if others and not cell.is_untrained:
+            best = users.difference_to_best(numbers, np.stack(others))
+            yield cell.row(evaluation, f"{metric} minus best untrained", best, RECORDED)
+            learned = Estimate(float(best.low is not None and best.low > 0), None, None, best.n)
+            yield cell.row(evaluation, "reads what was learned", learned, RECORDED)

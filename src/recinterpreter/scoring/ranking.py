@@ -15,7 +15,6 @@ from recinterpreter.errors import UserError
 from recinterpreter.scoring.comparison import (
     ALL,
     LAST,
-    RECORDED,
     VALIDATION,
     Cell,
     Reals,
@@ -29,8 +28,7 @@ from recinterpreter.settings import Scores
 def ranking_scores(rankings: Mapping[Cell, pl.DataFrame], settings: Scores) -> Iterator[Row]:
     """Yield HR and NDCG of every ranking, and how far recommenders are from baselines in NDCG.
 
-    rankings: tables RANKING of the same examples; a cell without a seed is a baseline, one with a
-    task what an LLM reads in a recommender's states. Where a
+    rankings: tables RANKING of the same examples; a cell without a seed is a baseline. Where a
     recommender has several seeds, also the same of its mean over them, and how the seeds differ.
     """
     evaluations = {
@@ -70,16 +68,11 @@ def _estimates(
 ) -> Iterator[Row]:
     """Estimate the metric of every cell, (n) its value of each example, and of means over seeds."""
     for cell, numbers in values.items():
-        yield cell.row(evaluation, metric, users.share(numbers), _source(cell))
+        yield cell.row(evaluation, metric, users.share(numbers), None)
     for cell, rows in over_seeds(values).items():
-        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), _source(cell))
+        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), None)
         deviation = Estimate(float(rows.mean(axis=1).std(ddof=1)), None, None, users.n)
-        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, _source(cell))
-
-
-def _source(cell: Cell) -> str | None:
-    """Say which states were shown: the recorded ones to an LLM, none where it ranks nothing."""
-    return RECORDED if cell.task else None
+        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, None)
 
 
 def _distances(

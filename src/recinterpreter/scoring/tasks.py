@@ -8,12 +8,24 @@ import polars as pl
 
 from recinterpreter.errors import UserError
 from recinterpreter.scoring import recovery, residual
-from recinterpreter.scoring.comparison import ALL, LAST, RECORDED, Cell, Reals, Row, bootstrap
+from recinterpreter.scoring.comparison import (
+    ALL,
+    LAST,
+    RECORDED,
+    Cell,
+    Reals,
+    Row,
+    against_untrained,
+    bootstrap,
+)
 from recinterpreter.scoring.matcher import OUTSIDE, Catalogue
 from recinterpreter.scoring.statistics import UserBootstrap
 from recinterpreter.settings import Scores
 
 Sources = Mapping[str, pl.DataFrame]
+
+# What of a verdict is compared, and how its mean is called.
+_COLUMNS = {"residual": ("correct", residual.METRIC), "recovery": ("hits", recovery.METRIC)}
 
 
 def task_scores(
@@ -30,6 +42,7 @@ def task_scores(
     for evaluation in (LAST, ALL):
         chosen = verdicts.filter(pl.col("last")) if evaluation == LAST else verdicts
         cells = _cells(chosen)
+        yield from _learned(cells, evaluation, settings)
         for cell, sources in cells.items():
             users = bootstrap(sources[RECORDED]["user_id"].to_numpy(), settings)
             yield from _of_the_wording(cell, evaluation, sources, catalogue, users)
@@ -38,7 +51,9 @@ def task_scores(
                 yield from residual.residual_scores(cell, evaluation, correct, users, settings)
         recoveries = {c: s for c, s in cells.items() if c.task == "recovery"}
         yield from _recovery(recoveries, evaluation, catalogue, popular, history, settings)
-        residuals = {c: s[RECORDED] for c, s in cells.items() if c.task == "residual"}
+        residuals = {
+            c: s[RECORDED] for c, s in cells.items() if c.task == "residual" and not c.is_untrained
+        }
         yield from _between(residuals, evaluation, settings)
 
 
@@ -65,6 +80,16 @@ def _recovery(
         for owner, source, values in spread:
             for metric, part in recovery.distribution(evaluation, values, history, users, settings):
                 yield owner.row(evaluation, metric, part, source)
+
+
+def _learned(cells: Mapping[Cell, Sources], evaluation: str, settings: Scores) -> Iterator[Row]:
+    """Compare trained with untrained encoders; all cells answer the same examples."""
+    for task, (column, metric) in _COLUMNS.items():
+        recorded = {c: s[RECORDED] for c, s in cells.items() if c.task == task}
+        if recorded:
+            users = bootstrap(next(iter(recorded.values()))["user_id"].to_numpy(), settings)
+            values = {cell: _numbers(table, column) for cell, table in recorded.items()}
+            yield from against_untrained(values, evaluation, metric, users)
 
 
 def _between(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -21,6 +21,7 @@ from recinterpreter.scoring.matcher import Catalogue
 from recinterpreter.scoring.oracle import oracle_scores
 from recinterpreter.scoring.published import published_scores
 from recinterpreter.scoring.ranking import ranking_scores
+from recinterpreter.scoring.reading import reading_scores
 from recinterpreter.scoring.recovery import most_popular, training_interactions
 from recinterpreter.scoring.seeds import seed_scores
 from recinterpreter.scoring.strata import popularity_strata
@@ -46,9 +47,10 @@ def compute_scores(
     scores: OutputPath,
 ) -> None:
     """Score rankings, readings, oracle items and answers: shares and means with intervals."""
+    ranked = _by_cell(rankings, tables.RANKING)
     rows = [
-        *_of_rankings(rankings, settings),
-        *_of_rankings(readings, settings),
+        *ranking_scores(ranked, settings),
+        *reading_scores(_by_source(readings), ranked, settings),
         *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
         *_of_answers(items, examples, verdicts, settings),
         *_of_edits(edits, settings),
@@ -65,20 +67,26 @@ def compute_scores(
     logger.info("%d scores", len(rows))
 
 
-def _of_rankings(rankings: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
-    ranked = _by_cell(rankings, tables.RANKING)
-    if ranked:
-        yield from ranking_scores(ranked, settings)
-
-
 def _by_cell(paths: InputPaths, schema: pa.Schema) -> dict[Cell, pl.DataFrame]:
     """Read tables that say whose they are."""
-    found = {}
+    return {
+        _cell(tables.metadata(path)): frame(tables.read(path, schema, schema.names))
+        for path in paths
+    }
+
+
+def _by_source(paths: InputPaths) -> dict[Cell, dict[str, pl.DataFrame]]:
+    """Read rankings that say whose they are, and of which states."""
+    found: dict[Cell, dict[str, pl.DataFrame]] = {}
     for path in paths:
         noted = tables.metadata(path)
-        cell = Cell(noted["recommender"], noted["seed"], noted.get("task"), noted.get("adapter"))
-        found[cell] = frame(tables.read(path, schema, schema.names))
+        table = frame(tables.read(path, tables.RANKING, tables.RANKING.names))
+        found.setdefault(_cell(noted), {})[noted["source"]] = table
     return found
+
+
+def _cell(noted: Mapping[str, Any]) -> Cell:
+    return Cell(noted["recommender"], noted["seed"], noted.get("task"), noted.get("adapter"))
 
 
 def _of_answers(

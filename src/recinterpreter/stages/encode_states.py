@@ -35,7 +35,7 @@ def encode_states(
     facts = tables.metadata(examples)
     shape = list(model.state_shape)
     about = {
-        "recommender": trained.recommender,
+        "recommender": trained.name,
         "seed": trained.seed,
         "shape": shape,
         "checkpoint": content_digest(weights),

@@ -69,7 +69,7 @@ def _load(config: Path, weights: Path) -> tuple[DreamRec, dict[str, Any]]:
     if not isinstance(model, DreamRec):
         raise UserError(f"{config} is of {trained.recommender}; wanted dreamrec, no other dreams")
     about = {
-        "recommender": trained.recommender,
+        "recommender": trained.name,
         "seed": trained.seed,
         "shape": list(model.state_shape),
         "checkpoint": content_digest(weights),

@@ -31,8 +31,8 @@ def rank_recommender(
         tables.metadata(examples)["history"],
         device,
     )
-    logger.info("%s: %s", settings.recommender, summary(rows))
-    facts = {"recommender": settings.recommender, "seed": settings.seed}
+    logger.info("%s: %s", settings.name, summary(rows))
+    facts = {"recommender": settings.name, "seed": settings.seed}
     tables.write(ranking, rows, tables.RANKING, facts)
 
 

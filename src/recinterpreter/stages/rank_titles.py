@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import read_json, read_tensors
-from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.data.evaluated import last_examples
-from recinterpreter.interpretation import reading
+from recinterpreter.errors import UserError
+from recinterpreter.interpretation.reading import Reading
 from recinterpreter.interpretation.shown import read_states
 from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
+from recinterpreter.recommenders.ranking import Sequences
 from recinterpreter.settings import Running, TitleRanking
 from recinterpreter.ticker import Ticker
 
@@ -27,43 +30,52 @@ def rank_titles(
     settings: TitleRanking,
     config: InputPath,
     weights: InputPath,
-    selected: InputPath,
+    selected: InputPaths,
     items: InputPath,
+    interactions: InputPath,
     examples: InputPath,
     llm: str,
     running: Running,
-    ranking: OutputPath,
+    rankings: OutputPaths,
 ) -> None:
-    """Rank the title that the residual task asks for, the last of the history, among all titles."""
-    noted = tables.metadata(selected)
-    states = read_states(selected, settings.task)
+    """Rank the title that a task asks for among all titles, for every selected state.
+
+    Residual asks for the last of the history. Preference asks for what comes next; there the items
+    that a user has met are no candidates, as in the rankings of recommenders.
+    """
+    if len(selected) != len(rankings):
+        raise UserError(f"{len(selected)} tables of states for {len(rankings)} of rankings")
     listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
-    asked = _asked(tables.read(examples, tables.EXAMPLES), states.example_ids)
     model = load(llm, settings.loading, running)
     adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
-    ranks: list[int] = []
-    ticker = Ticker(f"{noted['source']}: rank", len(states))
-    for found in reading.rank_titles(
-        adapter,
-        model,
-        templates(settings.task, settings.domain)[0],
-        states,
-        [titles[history[-1]] for history in asked["history"].to_pylist()],
-        list(titles.values()),
-        settings.batch_size,
-    ):
-        ranks += found.tolist()
-        ticker.tick(len(ranks), first=float(np.mean(np.array(ranks) == 1)))
-    facts = {key: noted[key] for key in ("recommender", "seed", "source")}
-    rows = {name: asked[name] for name in ("example_id", "user_id", "split", "last")}
-    tables.write(
-        ranking,
-        {**rows, "rank": ranks},
-        tables.RANKING,
-        {**facts, "task": settings.task, "adapter": settings.adapter},
-    )
-    logger.info("%d examples, %d titles each", len(ranks), len(set(titles.values())))
+    template = templates(settings.task, settings.domain)[0]
+    reading = Reading(adapter, model, template, list(titles.values()), settings.batch_size)
+    table = tables.read(examples, tables.EXAMPLES)
+    events = tables.read(interactions, tables.INTERACTIONS)
+    for source, target in zip(selected, rankings, strict=True):
+        noted = tables.metadata(source)
+        states = read_states(source, settings.task)
+        asked = _asked(table, states.example_ids)
+        ticker = Ticker(f"{noted['source']}: rank", len(states))
+        for done in reading.ask(states):
+            ticker.tick(done)
+        column = asked["target"].to_pylist()
+        barred: Sequence[Sequence[str]] = [[]] * len(states)
+        if settings.task == "preference":
+            barred = [[titles[i] for i in items] for items in _met(asked, events)]
+        else:
+            column = [history[-1] for history in asked["history"].to_pylist()]
+        ranks = reading.ranks(states, [titles[item] for item in column], barred)
+        rows = {name: asked[name] for name in ("example_id", "user_id", "split", "last")}
+        facts = {key: noted[key] for key in ("recommender", "seed", "source")}
+        tables.write(
+            target,
+            {**rows, "rank": ranks},
+            tables.RANKING,
+            {**facts, "task": settings.task, "adapter": settings.adapter},
+        )
+        logger.info("%s: HR@10 %.4f", noted["source"], np.mean(ranks <= 10))
 
 
 def _asked(examples: pa.Table, ids: np.ndarray) -> pa.Table:
@@ -72,6 +84,17 @@ def _asked(examples: pa.Table, ids: np.ndarray) -> pa.Table:
     return marked.filter(pa.array(np.isin(examples["example_id"].to_numpy(), ids))).sort_by(
         "example_id"
     )
+
+
+def _met(examples: pa.Table, events: pa.Table) -> list[list[int]]:
+    """Return the items that the user of each example has met before what comes next."""
+    sequences = Sequences.of(
+        *(events[name].to_numpy() for name in ("user_id", "position", "item_id"))
+    )
+    users, positions = (examples[name].to_numpy() for name in ("user_id", "position"))
+    rows, items = sequences.before(users, positions)
+    ends = np.searchsorted(rows, np.arange(1, len(users)))
+    return [part.tolist() for part in np.split(items, ends)]
 
 
 if __name__ == "__main__":

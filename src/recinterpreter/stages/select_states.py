@@ -14,11 +14,13 @@ from recinterpreter.command import InputPath, OutputPaths, command
 from recinterpreter.data.evaluated import evaluated_examples
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.controls import (
-    MaskedMean,
+    Moments,
     StateRows,
     another_user,
     mean_state,
+    noise,
     prompt_only,
+    zeros,
 )
 from recinterpreter.settings import Control, StateSelection
 
@@ -40,7 +42,7 @@ def select_states(
     chosen = evaluated_examples(table, settings.sample, settings.seed)
     ids, users = table["example_id"].to_numpy(), table["user_id"].to_numpy()
     training = table["split"].to_numpy(zero_copy_only=False) == "train"
-    recorded, means = _read(states, ids, training, np.isin(ids, chosen))
+    recorded, moments = _read(states, ids, training, np.isin(ids, chosen))
     user_ids = users[np.searchsorted(ids, chosen)]
     logger.info("%d evaluated examples of %d users", len(chosen), len(np.unique(user_ids)))
 
@@ -48,12 +50,17 @@ def select_states(
         if name == "another_user":
             return another_user(recorded, user_ids, settings.seed)
         if name == "mean_state":
-            return mean_state(recorded, *means)
+            return mean_state(recorded, *moments)
+        if name == "zeros":
+            return zeros(recorded)
+        if name == "noise":
+            return noise(recorded, *moments, settings.seed)
         return prompt_only(recorded)
 
     about = tables.metadata(states)
     positions, width = about["shape"]
-    schema = tables.states_schema(positions, width, means[0].dtype.name)
+    assert recorded.after is not None
+    schema = tables.states_schema(positions, width, recorded.after.dtype.name)
     _write(selected[0], recorded, schema, about)
     for name, path in zip(settings.controls, selected[1:], strict=True):
         _write(path, control(name), schema, {**about, "source": name})
@@ -61,13 +68,13 @@ def select_states(
 
 def _read(
     states: Path, ids: np.ndarray, training: np.ndarray, chosen: np.ndarray
-) -> tuple[StateRows, tuple[np.ndarray, np.ndarray]]:
-    """Stream STATES once: the chosen rows, and the means of before and after in training.
+) -> tuple[StateRows, tuple[Moments, Moments]]:
+    """Stream STATES once: the chosen rows, and the moments of before and after in training.
 
     ids: (E) of all examples, ascending, in which training and chosen (E) mark some.
     """
     positions, width = tables.metadata(states)["shape"]
-    means = MaskedMean(positions, width), MaskedMean(positions, width)
+    moments = Moments(positions, width), Moments(positions, width)
     kept: list[tuple[np.ndarray, ...]] = []
     known = 0
     for rows in tables.read_batches(states, _ROWS_AT_A_TIME):
@@ -82,17 +89,15 @@ def _read(
         ]
         before, after = columns[:2]
         masks = [mark[..., 0] for mark in columns[2:]]
-        for mean, part, mask in zip(means, (before, after), masks, strict=True):
-            mean.add(part[training[here]], mask[training[here]])
+        for found, part, mask in zip(moments, (before, after), masks, strict=True):
+            found.add(part[training[here]], mask[training[here]])
         if chosen[here].any():
             kept.append(tuple(c[chosen[here]] for c in (example_ids, before, after, *masks)))
     if known != len(ids):
         raise UserError(
             f"{states} has states of {known} examples, wanted {len(ids)}; delete it and run again"
         )
-    found = [np.concatenate(parts) for parts in zip(*kept, strict=True)]
-    kind = found[1].dtype
-    return StateRows(*found), (means[0].value().astype(kind), means[1].value().astype(kind))
+    return StateRows(*(np.concatenate(parts) for parts in zip(*kept, strict=True))), moments
 
 
 def _write(path: Path, shown: StateRows, schema: pa.Schema, about: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import tempfile
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 
 from recinterpreter import tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
-from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.curves import Curves
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.batches import steps_per_epoch
@@ -24,7 +25,7 @@ from recinterpreter.interpretation.expectation import expectation
 from recinterpreter.interpretation.following import follow, rows_of
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.self_check import check_adapter
-from recinterpreter.interpretation.shown import Asked, read_states
+from recinterpreter.interpretation.shown import Asked, read_states, to_be_named
 from recinterpreter.interpretation.training import train
 from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, capacity
@@ -44,6 +45,7 @@ def train_adapter(
     examples: InputPath,
     items: InputPath,
     states: InputPath,
+    recommended: InputPaths,
     llm: str,
     running: Running,
     config: OutputPath,
@@ -53,12 +55,13 @@ def train_adapter(
 ) -> None:
     """Train on examples of the train split; the validation split is only watched.
 
+    recommended: none, or what the recommender recommends, which preference is then to name.
     Under torchrun every process trains on its share of each batch, and one of them writes.
     """
     workers = Workers.join()
     model = load(llm, settings.loading, running)
     catalogue = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
-    table = tables.read(examples, tables.EXAMPLES)
+    table = _examples(examples, recommended)
     scratch = progress.folder or Path(tempfile.gettempdir())
     training = _asked(table, states, settings, _training_ids(table, settings), scratch)
     validation = _asked(table, states, settings, _validation_ids(table, settings), scratch)
@@ -108,9 +111,24 @@ def _asked(
 ) -> Asked:
     shown = read_states(states, settings.task, wanted, scratch)
     rows = examples.take(pa.array(np.searchsorted(examples["example_id"], shown.example_ids)))
-    histories = rows["history"].to_pylist()
-    named = (h if settings.task == "recovery" else h[-1:] for h in histories)
-    return Asked(shown, Ragged(named))
+    asked = zip(rows["history"].to_pylist(), rows["target"].to_pylist(), strict=True)
+    return Asked(shown, Ragged(to_be_named(settings.task, *each) for each in asked))
+
+
+def _examples(examples: Path, recommended: Sequence[Path]) -> pa.Table:
+    """Read EXAMPLES; with the item that is recommended as their target, where that is wanted.
+
+    An example whose user has met all there is keeps its own target.
+    """
+    table = tables.read(examples, tables.EXAMPLES)
+    for path in recommended:
+        best = tables.read(path, tables.RECOMMENDED)
+        if not best["example_id"].equals(table["example_id"]):
+            raise UserError(f"{path} is not of these examples; delete it and run again")
+        pairs = zip(best["items"].to_pylist(), table["target"].to_pylist(), strict=True)
+        targets = pa.array([items[0] if items else target for items, target in pairs], tables.ID)
+        table = table.set_column(table.schema.get_field_index("target"), "target", targets)
+    return table
 
 
 def _training_ids(examples: pa.Table, settings: AdapterTraining) -> np.ndarray:

@@ -21,6 +21,7 @@ def train_recommender(
 ) -> None:
     """Train a recommender on the train split, stopping early by the validation split.
 
+    One that is to be left untrained is only drawn.
     item_table: none, or the weights of the SASRec whose item vectors a DreamRec takes as they are.
     """
     fitted = fit(settings, examples, item_table, progress)
