@@ -228,6 +228,13 @@ def planted_tables(wildcards):
     return [planted.items_table, planted.preferences, planted.successors]
 
 
+def oracle_words(**fixed):
+    """What the LLM calls the oracle items; nothing where none are dreamt up or no adapter can tell."""
+    if "residual" not in SETTINGS.adapter.tasks:
+        return []
+    return oracles(rules.name_oracle_items.output.verdicts, **fixed)
+
+
 def wanted_oracles(wildcards):
     """What the target `oracle` makes; to ask for it without DreamRec is a mistake."""
     if "dreamrec" not in SETTINGS.recommenders.names:
@@ -235,7 +242,7 @@ def wanted_oracles(wildcards):
             f"recommenders.names is {SETTINGS.recommenders.names}; wanted dreamrec among them, "
             "which alone dreams up items: --config 'recommenders={names: [dreamrec]}'"
         )
-    return oracles(rules.generate_oracle_items.output)
+    return [*oracles(rules.generate_oracle_items.output), *oracle_words()]
 
 
 def recommended_inputs(wildcards):

@@ -30,7 +30,7 @@ rule check_edits:
         items_table="results/{dataset}/items.parquet",
         examples="results/{dataset}/examples.parquet",
         edits="results/{dataset}/edits.parquet",
-        answers=lambda w: every(
+        answers=lambda w: answered(
             "results/{dataset}/{llm}/answers/{recommender}/{task}/{adapter}/seed{seed}.{source}.parquet",
             dataset=w.dataset,
             source=["recorded", *SETTINGS.edited_sources],
@@ -100,6 +100,7 @@ rule compute_scores:
         rankings=lambda w: every(RANKINGS, dataset=w.dataset),
         readings=lambda w: readings(rules.rank_titles.output.rankings, dataset=w.dataset),
         oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
+        oracle_verdicts=lambda w: oracle_words(dataset=w.dataset),
         edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
         consistencies=lambda w: consistencies(rules.measure_consistency.output, dataset=w.dataset),
         probes=lambda w: probes(rules.probe_states.output.probes, dataset=w.dataset),
@@ -123,6 +124,7 @@ rule compute_scores:
         " --rankings {input.rankings}"
         " --readings {input.readings}"
         " --oracles {input.oracles}"
+        " --oracle-verdicts {input.oracle_verdicts}"
         " --edits {input.edits}"
         " --consistencies {input.consistencies}"
         " --probes {input.probes}"

@@ -45,6 +45,26 @@ rule answer:
         " --log {log}"
 
 
+# Oracle items in words (paper, section 3.3): what DreamRec dreamt stands in List2 and not in List1.
+use rule answer as answer_oracle_items with:
+    input:
+        config="results/{dataset}/{llm}/adapters/dreamrec/residual/{adapter}/seed{seed}/config.json",
+        weights="results/{dataset}/{llm}/adapters/dreamrec/residual/{adapter}/seed{seed}/adapter.safetensors",
+        selected=rules.generate_oracle_items.output.states,
+        edited=[],
+        items_table="results/{dataset}/items.parquet",
+        llm=language_model_inputs,
+    output:
+        answers="results/{dataset}/{llm}/answers/dreamrec/residual/{adapter}/seed{seed}.oracle.parquet",
+        edited=[],
+    log:
+        "results/logs/{dataset}/answer_oracle_items/{llm}.{adapter}.seed{seed}.log",
+    params:
+        settings=lambda w: SETTINGS.answering(w.dataset, "residual", w.adapter).as_json(),
+        llm=language_model_name,
+        code=code_digest("answer"),
+
+
 rule rank_titles:
     input:
         config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",

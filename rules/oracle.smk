@@ -31,3 +31,32 @@ rule generate_oracle_items:
         " --oracle {output.oracle}"
         " --code {params.code}"
         " --log {log}"
+
+
+rule name_oracle_items:
+    input:
+        items_table="results/{dataset}/items.parquet",
+        examples="results/{dataset}/examples.parquet",
+        oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
+        answers=lambda w: oracles(
+            "results/{dataset}/{llm}/answers/{recommender}/{task}/{adapter}/seed{seed}.oracle.parquet",
+            dataset=w.dataset,
+        ),
+    output:
+        verdicts="results/{dataset}/{llm}/oracle_verdicts.parquet",
+    log:
+        "results/logs/{dataset}/name_oracle_items/{llm}.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        code=code_digest("name_oracle_items"),
+    shell:
+        "python -m recinterpreter.stages.name_oracle_items"
+        " --items {input.items_table}"
+        " --examples {input.examples}"
+        " --oracles {input.oracles}"
+        " --answers {input.answers}"
+        " --verdicts {output.verdicts}"
+        " --code {params.code}"
+        " --log {log}"

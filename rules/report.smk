@@ -60,6 +60,7 @@ rule test_artefacts:
             *readings(rules.rank_titles.output, dataset=w.dataset),
             *searches(rules.select_recipe.output, dataset=w.dataset),
             *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
+            *oracle_words(dataset=w.dataset),
             *probes(rules.probe_states.output, dataset=w.dataset),
             *judgements(rules.make_judge_cases.output, dataset=w.dataset),
             *judgements(rules.ask_judges.output, dataset=w.dataset),

@@ -73,6 +73,7 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
         oracles=_oracles(folder, wanted, tested),
         edits=_edits(folder, wanted, tested),
         consistencies=_consistencies(folder, wanted, tested),
+        oracle_verdicts=_oracle_words(folder, wanted, tested),
         probes=_probes(folder, wanted, tested),
         judgements=_judgements(llm, wanted, dataset, tested),
         scores=llm / "scores.parquet",
@@ -210,7 +211,7 @@ def _edits(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
         | {"source": source, "example_id": e["example_id"], "user_id": e["user_id"]}
         | {"follows": float(e["user_id"] % 2), "follows_by_chance": 0.0}
         | {"stays": 1.0 if e["user_id"] % 2 else 0.25, "stays_by_chance": 0.25}
-        for name, task, seed in product(block.names, FORMS, block.seeds)
+        for name, task, seed in product(wanted.encoders, FORMS, block.seeds)
         for source in wanted.edited_sources
         for e in tested
         if e["position"] == 13
@@ -253,6 +254,26 @@ def _judgements(llm: Path, wanted: Settings, dataset: str, tested: list[dict]) -
     ]
     path = llm / "judge" / "judgements.parquet"
     tables.write_rows(path, rows, tables.JUDGEMENTS, {"judges": wanted.judge.models})
+    return [path]
+
+
+def _oracle_words(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
+    """What is said of oracle items: of every fourth user it is no title, else the nearest's."""
+    rows = []
+    for seed in wanted.recommenders.seeds if "dreamrec" in wanted.recommenders.names else ():
+        for e in tested:
+            inside = e["user_id"] % 4 > 0
+            rows.append(
+                {"recommender": "dreamrec", "seed": seed, "task": "residual", "source": "oracle"}
+                | {"adapter": "conv_linear", "example_id": e["example_id"]}
+                | {"user_id": e["user_id"], "last": e["position"] == 13, "text": "said"}
+                | {"expected": [1], "named": [1 if inside else 0], "spans": [0, 4]}
+                | {"hits": int(inside), "correct": inside}
+            )
+    if not rows:
+        return []
+    path = folder / wanted.llm.slug / "oracle_verdicts.parquet"
+    tables.write_rows(path, rows, tables.VERDICTS)
     return [path]
 
 

@@ -5,22 +5,25 @@ import pytest
 CHAIN = {
     "split_examples": 1,
     "audit_data": 1,
-    "train_recommender": 4,
-    "rank_recommender": 4,
+    "train_recommender": 5,
+    "rank_recommender": 5,
     "rank_baseline": 4,
-    "encode_states": 4,
-    "select_states": 4,
-    "probe_states": 4,
+    "encode_states": 5,
+    "select_states": 5,
+    "probe_states": 5,
     "generate_oracle_items": 1,
     "edit_histories": 1,
-    "encode_edits": 4,
+    "encode_edits": 5,
     "teach_language_model": 1,
     "check_language_model": 1,
-    "train_adapter": 8,
-    "answer": 8,
+    "train_adapter": 15,
+    "answer": 10,
+    "rank_titles": 5,
+    "answer_oracle_items": 1,
+    "name_oracle_items": 1,
     "give_verdicts": 1,
     "check_edits": 1,
-    "measure_consistency": 4,
+    "measure_consistency": 5,
     "compute_scores": 1,
     "test_artefacts": 1,
     "write_report": 1,
@@ -71,7 +74,7 @@ def test_an_own_llm_is_not_taught_and_its_files_count(fresh):
     given = ("--config", "llm={source: './models/tiny llama'}")
     stale = fresh.stale(*given)
     assert "teach_language_model" not in stale
-    assert stale["train_adapter"] == 8
+    assert stale["train_adapter"] == 15
     titles = "results/demo/tiny--llama/titles.parquet"
     assert "check_language_model" in fresh.stale(titles, *given)
 
@@ -83,14 +86,14 @@ def test_a_hub_id_is_taken_as_it_is(fresh):
 
 def test_more_seeds_more_jobs(fresh):
     stale = fresh.stale("--config", "recommenders={seeds: [0, 1, 2]}")
-    assert (stale["train_recommender"], stale["train_adapter"]) == (12, 24)
+    assert (stale["train_recommender"], stale["train_adapter"]) == (15, 45)
     assert stale["generate_oracle_items"] == 3
     assert stale["rank_baseline"] == 4
 
 
 def test_titles_are_ranked_where_that_is_wanted(fresh):
     stale = fresh.stale("--config", "answers={rank_titles: [residual]}")
-    assert stale == {"ingest_demo": 1, **CHAIN, "rank_titles": 4}
+    assert stale == {"ingest_demo": 1, **CHAIN, "rank_titles": 10}
 
 
 def test_states_are_probed_where_decoders_are_named(fresh):

@@ -8,17 +8,23 @@ pytestmark = pytest.mark.slow
 
 SCORED = {"compute_scores": 1, "test_artefacts": 1, "write_report": 1}
 JUDGED = {"give_verdicts": 1, "check_edits": 1, **SCORED}
-ANSWERED = {"answer": 8, "measure_consistency": 4, **JUDGED}
+ANSWERED = {
+    "answer": 10,
+    "answer_oracle_items": 1,
+    "name_oracle_items": 1,
+    "measure_consistency": 5,
+    **JUDGED,
+}
 RECOMMENDER = {
-    "train_recommender": 4,
-    "rank_recommender": 4,
-    "encode_states": 4,
-    "select_states": 4,
+    "train_recommender": 5,
+    "rank_recommender": 5,
+    "encode_states": 5,
+    "select_states": 5,
     "generate_oracle_items": 1,
-    "encode_edits": 4,
-    "probe_states": 4,
-    "train_adapter": 8,
-    "rank_titles": 4,
+    "encode_edits": 5,
+    "probe_states": 5,
+    "train_adapter": 15,
+    "rank_titles": 10,
     **ANSWERED,
 }
 # what belongs to one of the four, DreamRec's dreams apart
@@ -38,24 +44,27 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
         # a grid that is not searched is read by nothing but the page
         ("recommenders={search: {trials: 3}}", {"write_report": 1}),
         ("recommenders={seeds: [0, 1]}", RECOMMENDER),
-        ("answers={max_new_tokens: {residual: 9}}", {"answer": 4, **JUDGED}),
+        (
+            "answers={max_new_tokens: {residual: 9}}",
+            {"answer": 5, "answer_oracle_items": 1, "name_oracle_items": 1, **JUDGED},
+        ),
         # what is no longer wanted makes nothing stale but what counted it
         ("answers={rank_titles: []}", SCORED),
         ("answers={decoding: catalogue}", ANSWERED),
-        ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 4, **ANSWERED}),
-        ("consistency={top: 3}", {"measure_consistency": 4, **SCORED}),
-        ("bounds={epochs: 1}", {"probe_states": 4, **SCORED}),
+        ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 5, **ANSWERED}),
+        ("consistency={top: 3}", {"measure_consistency": 5, **SCORED}),
+        ("bounds={epochs: 1}", {"probe_states": 5, **SCORED}),
         ("bounds={decoders: []}", SCORED),
         # the sizes of a kind that is not trained
         ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
-        ("adapter={epochs: 2}", {"train_adapter": 8, "rank_titles": 4, **ANSWERED}),
+        ("adapter={epochs: 2}", {"train_adapter": 15, "rank_titles": 10, **ANSWERED}),
         (
             "answers={seed: 1}",
             {
-                "select_states": 4,
+                "select_states": 5,
                 "generate_oracle_items": 1,
-                "probe_states": 4,
-                "rank_titles": 4,
+                "probe_states": 5,
+                "rank_titles": 10,
                 **ANSWERED,
             },
         ),
@@ -64,8 +73,8 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
             {
                 "teach_language_model": 1,
                 "check_language_model": 1,
-                "train_adapter": 8,
-                "rank_titles": 4,
+                "train_adapter": 15,
+                "rank_titles": 10,
                 **ANSWERED,
             },
         ),
@@ -73,8 +82,8 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
             "llm={precision: bfloat16}",
             {
                 "check_language_model": 1,
-                "train_adapter": 8,
-                "rank_titles": 4,
+                "train_adapter": 15,
+                "rank_titles": 10,
                 **ANSWERED,
             },
         ),

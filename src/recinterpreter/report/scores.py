@@ -127,6 +127,11 @@ class Scores:
         key = (run.recommender, run.seed, task, None, RECORDED, evaluation, metric)
         return self._rows.get(key)
 
+    def said_of_oracle(self, run: Run, adapter: str, evaluation: str, metric: str) -> Score | None:
+        """Return a score of what is said of oracle items."""
+        key = (run.recommender, run.seed, "residual", adapter, "oracle", evaluation, metric)
+        return self._rows.get(key)
+
     def popularity(self, evaluation: str, metric: str) -> Score | None:
         """Return a score of naming the most popular items to everyone (recovery)."""
         return self._rows.get(("popularity", None, "recovery", None, None, evaluation, metric))

@@ -18,7 +18,7 @@ from recinterpreter.scoring.details import Knowledge, catalogue_scores, detail_s
 from recinterpreter.scoring.edits import edit_scores
 from recinterpreter.scoring.judge import judge_scores, published_judgements
 from recinterpreter.scoring.matcher import Catalogue
-from recinterpreter.scoring.oracle import oracle_scores
+from recinterpreter.scoring.oracle import oracle_scores, oracle_word_scores
 from recinterpreter.scoring.published import published_scores
 from recinterpreter.scoring.ranking import ranking_scores
 from recinterpreter.scoring.reading import reading_scores
@@ -40,6 +40,7 @@ def compute_scores(
     rankings: InputPaths,
     readings: InputPaths,
     oracles: InputPaths,
+    oracle_verdicts: InputPaths,
     edits: InputPaths,
     consistencies: InputPaths,
     probes: InputPaths,
@@ -52,6 +53,7 @@ def compute_scores(
         *ranking_scores(ranked, settings),
         *reading_scores(_by_source(readings), ranked, settings),
         *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
+        *_of_oracle_words(oracle_verdicts, settings),
         *_of_answers(items, examples, verdicts, settings),
         *_of_edits(edits, settings),
         *consistency_scores(_by_cell(consistencies, tables.CONSISTENCY), settings),
@@ -105,6 +107,11 @@ def _of_answers(
     known = Knowledge(titles, catalogue, strata)
     yield from detail_scores(judged, known, history, settings)
     yield from catalogue_scores(known)
+
+
+def _of_oracle_words(judged: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
+    for path in judged:
+        yield from oracle_word_scores(frame(tables.read(path, tables.VERDICTS)), settings)
 
 
 def _of_edits(checked: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:

@@ -41,7 +41,7 @@ def encode_edits(
     positions, width = model.state_shape
     schema = tables.states_schema(positions, width, settings.precision)
     about = {
-        "recommender": trained.recommender,
+        "recommender": trained.name,
         "seed": trained.seed,
         "shape": [positions, width],
         "checkpoint": content_digest(weights),

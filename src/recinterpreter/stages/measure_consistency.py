@@ -52,7 +52,7 @@ def measure_consistency(
     columns = (events[name].to_numpy() for name in ("user_id", "position", "item_id"))
     sequences = Sequences.of(*columns)
     table = tables.read(examples, tables.EXAMPLES)
-    facts = {"recommender": trained.recommender, "seed": trained.seed, "top": settings.top}
+    facts = {"recommender": trained.name, "seed": trained.seed, "top": settings.top}
     with tables.Writer(consistency, tables.CONSISTENCY, facts) as writer:
         for path in answers:
             asked, last = _asked(path, table, tables.metadata(examples)["history"])
