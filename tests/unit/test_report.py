@@ -387,7 +387,7 @@ def test_means_over_seeds_of_answers_stand_by_themselves(page, tmp_path):
     found = render(wanted, tmp_path)
     assert Tags(found).open == []
     lines = {cells[0]: cells for cells in cells_of(found, "Means over 2 seeds, taken example")}
-    assert set(lines) == {f"{n}, {t}" for n in ("SASRec", "GRU4Rec") for t in FORMS}
+    assert set(lines) == {f"{n}, {t}" for n in ("SASRec", "GRU4Rec") for t in wanted.adapter.tasks}
     key = {"recommender": "sasrec", "seed": None, "evaluation": "last", "source": "recorded"}
     mean = score(tmp_path, **key, task="residual", metric="accuracy")
     assert mean["n_seeds"] == 2

@@ -27,8 +27,9 @@ RECOMMENDER = {
     "rank_titles": 10,
     **ANSWERED,
 }
-# what belongs to one of the four, DreamRec's dreams apart
-ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | JUDGED
+# what belongs to one of the five, DreamRec's dreams apart
+ONE = {rule: count // 5 for rule, count in RECOMMENDER.items() if count >= 5} | JUDGED
+DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, "name_oracle_items": 1}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ ONE = {rule: count // 4 for rule, count in RECOMMENDER.items() if count >= 4} | 
             SCORED,
         ),
         ("recommenders={gru4rec: {patience: 9}}", ONE),
-        ("recommenders={dreamrec: {guidance: 3}}", ONE | {"generate_oracle_items": 1}),
+        ("recommenders={dreamrec: {guidance: 3}}", ONE | DREAMS),
         # a grid that is not searched is read by nothing but the page
         ("recommenders={search: {trials: 3}}", {"write_report": 1}),
         ("recommenders={seeds: [0, 1]}", RECOMMENDER),
