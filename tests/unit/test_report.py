@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_tables import EVIL, FORMS, make_results, settings
+from report_tables import EVIL, make_results, settings
 
 from recinterpreter import tables
 from recinterpreter.errors import UserError
