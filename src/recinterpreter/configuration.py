@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from recinterpreter import search
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import LLM, Settings
+from recinterpreter.settings import PLANTED_JUDGES
 
 Keys = tuple[str | int, ...]
 Config = Mapping[str, Any]
@@ -35,6 +36,7 @@ _PLAIN_WORDS = {
     "a finite number": "a number that is not infinite and not NaN",
     "a valid string": "text",
     "a valid boolean": "true or false",
+    "String should match pattern": "wanted what the comment beside this key says; its pattern is",
     "List should have at least 1 item after validation, not 0": "wanted at least one entry",
 }
 
@@ -247,6 +249,17 @@ def _ranked_tasks(config: Config) -> Contradictions:
         )
 
 
+def _planted_judges(config: Config) -> Contradictions:
+    judge = config["judge"]
+    strange = [name for name in judge["models"] if name not in PLANTED_JUDGES]
+    if judge["endpoint"] == "planted" and strange:
+        yield (
+            ("judge", "models"),
+            f"names {', '.join(strange)}, and judge.endpoint is planted, which serves "
+            f"{' and '.join(PLANTED_JUDGES)}; wanted these, or the URL of another server",
+        )
+
+
 def _events_tables(config: Config) -> Contradictions:
     data = config["data"]
     if "events" in data["sources"]:
@@ -306,6 +319,8 @@ _CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("adapter", "kinds"),
     _twice("adapter", "tasks"),
     _twice("answers", "controls"),
+    _twice("judge", "models"),
+    _planted_judges,
     _twice("answers", "rank_titles"),
     _ranked_tasks,
     _twice("edits", "kinds"),

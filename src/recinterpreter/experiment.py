@@ -38,6 +38,7 @@ from recinterpreter.settings import (
     Ingest,
     JudgeCases,
     JudgeEndpoint,
+    JudgeName,
     Judging,
     JudgingPace,
     Loading,
@@ -194,7 +195,7 @@ class Judge(JudgingPace):
     """Who judges what is recommended, where and how patiently."""
 
     endpoint: JudgeEndpoint | None
-    models: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    models: Annotated[list[JudgeName], Field(min_length=1)]
     seed: Whole
     temperature: NotNegative | None
     max_tokens: Count | None

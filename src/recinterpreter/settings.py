@@ -43,6 +43,8 @@ EditKind = Literal["drop", "swap", "replace", "append"]
 Domain = Literal["movies", "games", "items"]
 # planted, environment, or a URL that holds no name and password
 JudgeEndpoint = Annotated[str, Field(pattern=r"^(planted|environment|https?://[^\s@?#]+)$")]
+# no absolute path: the name stands in tables and on the page
+JudgeName = Annotated[str, Field(pattern=r"^[^\s/~]\S*$")]
 
 
 UNTRAINED = "untrained_"  # before the name of a recommender that is left as it was drawn
@@ -387,6 +389,9 @@ class Scores(Section):
 
 # --- judge --------------------------------------------------------------------------------------
 
+# Models of the planted endpoint: how often each takes the first title unread
+PLANTED_JUDGES = {"careful": 0.0, "hasty": 0.3}
+
 
 class JudgeCases(Section):
     """What make_judge_cases receives."""
@@ -399,7 +404,7 @@ class Judging(Section):
 
     domain: Domain
     endpoint: JudgeEndpoint
-    models: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]
+    models: Annotated[list[JudgeName], Field(min_length=1)]
     temperature: NotNegative | None
     max_tokens: Count | None
 

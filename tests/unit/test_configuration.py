@@ -95,6 +95,9 @@ def test_presets_are_valid(preset: Path) -> None:
         ("split: null", "split: got null; wanted a block of keys"),
         ("data: {demo: {items: 5000}}", "data.demo.items: got 5000; wanted less than or equal"),
         ("report: {title: 3}", "report.title: got 3; wanted text"),
+        ("judge: {endpoint: 'https://me:secret@x/v1'}", "judge.endpoint: got"),
+        ("judge: {endpoint: localhost}", "wanted what the comment beside this key says"),
+        ("judge: {models: [/models/llama]}", "judge.models.0: got"),
     ],
 )
 def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> None:
@@ -125,6 +128,8 @@ def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> No
             "{answers: {rank_titles: [residual]}, adapter: {tasks: [recovery]}}",
             "answers.rank_titles: names residual, and no adapter is trained for that",
         ),
+        ("judge: {endpoint: planted, models: [gpt]}", "judge.models: names gpt, and judge.endpoi"),
+        ("judge: {models: [careful, careful]}", "judge.models: names careful twice"),
         ("scores: {cutoffs: [10, 5, 10]}", "scores.cutoffs: names 10 twice"),
         ("data: {events: {name: ml-100k}}", "'ml-100k' is taken: results/ml-100k belongs to"),
         ("data: {events: {name: logs}}", "'logs' is taken"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recinterpreter.errors import UserError
-from recinterpreter.judge.cases import offer, picked, rotations, stranger
+from recinterpreter.judge.cases import offer, picked, rotations
 from recinterpreter.judge.prompts import question, read_question, shown
 from recinterpreter.judge.sheet import sheet_and_key
 from recinterpreter.scoring.matcher import canonical
@@ -109,13 +109,6 @@ def test_in_all_rotations_each_option_stands_once_in_each_place(n):
     orders = np.array(list(rotations(n)))
     assert (np.sort(orders, axis=0) == np.arange(n)[:, None]).all()
     assert (np.sort(orders, axis=1) == np.arange(n)).all()
-
-
-def test_the_stranger_is_anyone_who_was_not_met():
-    rng = np.random.default_rng(0)
-    drawn = {stranger([1, 2], [3], 6, rng) for _ in range(100)}
-    assert drawn == {4, 5, 6}
-    assert stranger([1, 2], [3], 3, rng) == 0
 
 
 def test_raters_see_no_key_and_the_key_fits_the_sheet():

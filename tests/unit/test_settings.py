@@ -85,6 +85,25 @@ def test_ingest_receives_its_own_source_only() -> None:
     assert set(json.loads(movielens.as_json())["source"]) == {"path"}
 
 
+def test_judging_wants_two_recommenders_a_task_and_an_endpoint_that_knows_the_data() -> None:
+    def judged(endpoint: str | None, **overlays: dict) -> list[str]:
+        data = {"sources": ["demo", "ml-100k"]}
+        return settings(data=data, judge={"endpoint": endpoint}, **overlays).judged
+
+    assert judged(None) == []
+    assert judged("planted") == ["demo"]
+    assert judged("http://localhost:8000/v1") == judged("environment") == ["demo", "ml-100k"]
+    assert judged("planted", recommenders={"names": ["sasrec", "gru4rec"]}) == []
+    assert judged("planted", adapter={"tasks": ["recovery"]}) == []
+
+
+def test_how_patiently_judges_are_asked_is_in_no_settings_of_theirs() -> None:
+    before = settings(judge={"endpoint": "planted"})
+    after = settings(judge={"endpoint": "planted", "concurrency": 3, "most_requests": None})
+    assert before.judging("demo") == after.judging("demo")
+    assert before.judging_pace() != after.judging_pace()
+
+
 def test_datasets_sources_and_domains() -> None:
     one = settings(
         data={"sources": ["demo", "events"], "events": {**CONFIG["data"]["events"], "name": "mine"}}

@@ -48,17 +48,6 @@ def rotations(n: int) -> Iterator[list[int]]:
         yield [(first + step) % n for step in range(n)]
 
 
-def stranger(
-    met: Sequence[int], others: Sequence[int], n_items: int, rng: np.random.Generator
-) -> int:
-    """Draw an item, uniformly, that its user has not met and that nobody else offers.
-
-    Returns 0 where no such item is left.
-    """
-    free = np.setdiff1d(np.arange(1, n_items + 1), [*met, *others])
-    return int(rng.choice(free)) if len(free) else OUTSIDE
-
-
 def picked(reply: str, options: Sequence[str], history: Sequence[str]) -> int | None:
     """Return which option a reply names, by its title; None (unclear) for none or several of them.
 

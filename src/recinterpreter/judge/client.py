@@ -76,7 +76,8 @@ def ask(
     """
     distinct = list({question.key: question for question in questions}.values())
     inquiry = _Inquiry(distinct, replies, endpoint, settings, pace)
-    asyncio.run(inquiry.run())
+    if inquiry.open:
+        asyncio.run(inquiry.run())
     if inquiry.end:
         done = sum(question.key in replies for question in distinct)
         raise UserError(
@@ -86,7 +87,10 @@ def ask(
 
 
 class _Inquiry:
-    """One run of questions. `end`: why no further request is made, None as long as some are."""
+    """One run of questions.
+
+    open: those without a reply when it begins; end: why no further request is made, if so.
+    """
 
     def __init__(
         self,
@@ -97,17 +101,17 @@ class _Inquiry:
         pace: JudgingPace,
     ) -> None:
         self.end: str | None = None
-        self._open = [q for q in questions if q.key not in replies]
+        self.open = [q for q in questions if q.key not in replies]
         self._replies, self._endpoint, self._pace = replies, endpoint, pace
         self._answering = {
             q.model for q in questions if q.key in replies and not replies[q.key].refused
         }
         self._requests = 0
-        self._kept = len(questions) - len(self._open)
+        self._kept = len(questions) - len(self.open)
         self._ticker = Ticker("replies", len(questions), self._kept)
         given = {"temperature": settings.temperature, "max_tokens": settings.max_tokens}
         self._sampled: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
-        logger.info("%d questions, %d of them without a reply", len(questions), len(self._open))
+        logger.info("%d questions, %d of them without a reply", len(questions), len(self.open))
 
     async def run(self) -> None:
         self._client = openai.AsyncOpenAI(
@@ -117,11 +121,11 @@ class _Inquiry:
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(trust_env=not self._endpoint.local),
         )
-        waiting = iter(self._open)
+        waiting = iter(self.open)
         async with self._client:
-            for model in {q.model: None for q in self._open}:
+            for model in {q.model: None for q in self.open}:
                 if model not in self._answering:
-                    await self._greet([q for q in self._open if q.model == model])
+                    await self._greet([q for q in self.open if q.model == model])
             await asyncio.gather(*(self._work(waiting) for _ in range(self._pace.concurrency)))
 
     async def _greet(self, questions: Sequence[Question]) -> None:

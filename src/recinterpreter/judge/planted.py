@@ -17,9 +17,6 @@ from recinterpreter.data.demo import FOLLOWS
 from recinterpreter.judge.prompts import read_question
 from recinterpreter.scoring.matcher import canonical
 
-TEMPERAMENTS: Mapping[str, float] = {"careful": 0.0, "hasty": 0.3}
-"""Models that the planted endpoint serves: how often each takes the first title unread."""
-
 
 class PlantedJudge:
     """Answers questions about the generated data set.

@@ -19,12 +19,12 @@ from recinterpreter.judge.access import Endpoint, given_endpoint
 from recinterpreter.judge.cases import picked, rotations
 from recinterpreter.judge.client import Question, ask, question
 from recinterpreter.judge.endpoint import serving
-from recinterpreter.judge.planted import TEMPERAMENTS, PlantedJudge
+from recinterpreter.judge.planted import PlantedJudge
 from recinterpreter.judge.prompts import question as prompt_of
 from recinterpreter.judge.replies import Replies, Reply
 from recinterpreter.lock import hold
 from recinterpreter.scoring.judge import UNCLEAR
-from recinterpreter.settings import Judging, JudgingPace
+from recinterpreter.settings import PLANTED_JUDGES, Judging, JudgingPace
 
 logger = logging.getLogger("recinterpreter")
 
@@ -99,7 +99,9 @@ def _planted_judges(items: Path, preferences: Path, successors: Path) -> dict[st
     for row in tables.read(successors, tables.SUCCESSORS).to_pylist():
         follows[row["item_id"] - 1, row["successor"] - 1] = row["probability"]
     known = np.concatenate(tastes).reshape(-1, n)
-    return {name: PlantedJudge(titles, known, follows, bias) for name, bias in TEMPERAMENTS.items()}
+    return {
+        name: PlantedJudge(titles, known, follows, bias) for name, bias in PLANTED_JUDGES.items()
+    }
 
 
 def _asked(

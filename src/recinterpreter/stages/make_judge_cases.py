@@ -15,7 +15,7 @@ from recinterpreter import tables
 from recinterpreter.checkpoint import write_text
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
-from recinterpreter.judge.cases import offer, stranger
+from recinterpreter.judge.cases import offer
 from recinterpreter.judge.sheet import sheet_and_key
 from recinterpreter.scoring.judge import DREAMREC, RANDOM, SASREC, SHARED
 from recinterpreter.scoring.matcher import OUTSIDE
@@ -64,16 +64,12 @@ def make_judge_cases(
             )
         # of the example alone, so that all seeds and adapters show the user the same stranger
         rng = np.random.default_rng([settings.seed, verdict["example_id"]])
-        others = [first, *verdict["named"]]
-        unmet = stranger(met[example["user_id"]], others, len(titles), rng)
-        named = {
-            RANDOM: titles.get(unmet, ""),
-            SASREC: titles[first],
-            DREAMREC: words_of(verdict, titles),
-        }
+        others = {SASREC: titles[first], DREAMREC: words_of(verdict, titles)}
+        known = {titles[item] for item in met[example["user_id"]]} | {*others.values()}
+        offered = offer({RANDOM: _stranger(titles, known, rng), **others}, rng)
         cell = {name: verdict[name] for name in ("seed", "adapter", "example_id", "user_id")}
         history = [titles[item] for item in example["history"]]
-        rows.append({"case_id": case_id, **cell, "history": history, **vars(offer(named, rng))})
+        rows.append({"case_id": case_id, **cell, "history": history, **vars(offered)})
     tables.write_rows(cases, rows, tables.JUDGE_CASES)
     for path, text in zip((sheet, key), sheet_and_key(rows, settings.seed), strict=True):
         write_text(path, text)
@@ -91,6 +87,12 @@ def words_of(verdict: Mapping[str, Any], titles: Mapping[int, str]) -> str:
     spans = verdict["spans"]
     words: str = verdict["text"][spans[0] : spans[-1]] if spans else ""
     return words
+
+
+def _stranger(titles: Mapping[int, str], known: set[str], rng: np.random.Generator) -> str:
+    """Draw the title of an item, uniformly, of those whose title is not known; "" of none."""
+    free = [title for title in titles.values() if title not in known]
+    return free[int(rng.integers(len(free)))] if free else ""
 
 
 def _best(recommended: list[Path]) -> Iterator[tuple[tuple[int, int], int]]:
