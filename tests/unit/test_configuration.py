@@ -97,7 +97,7 @@ def test_presets_are_valid(preset: Path) -> None:
         ("report: {title: 3}", "report.title: got 3; wanted text"),
         ("judge: {endpoint: 'https://me:secret@x/v1'}", "judge.endpoint: got"),
         ("judge: {endpoint: localhost}", "wanted what the comment beside this key says"),
-        ("judge: {models: [/models/llama]}", "judge.models.0: got"),
+        ("judge: {endpoint: environment, models: [/m/llama]}", "judge.models.0: got"),
     ],
 )
 def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> None:

@@ -184,7 +184,7 @@ def test_planted_judges_prefer_recommenders_to_chance_and_bias_shows(demo, tmp_p
     }
     for judge in ("careful", "hasty"):
         assert scores[judge, "sasrec", "preferred minus random"]["low"] > 0.2
-    assert scores["careful", "random", "preferred"]["value"] < 0.1
+    assert scores["careful", "random", "preferred"]["value"] < 0.2
     place = scores["hasty", "judge", "place 1"]
     assert place["low"] <= 0.3 + 0.7 / 3 <= place["high"]
     assert scores["careful", "judge", "place 1"]["value"] == pytest.approx(1 / 3, abs=0.01)

@@ -28,11 +28,13 @@ CHAIN = {
     "test_artefacts": 1,
     "write_report": 1,
 }
+# of the demo alone, whose judges are planted
+JUDGES = {"recommend_items": 1, "make_judge_cases": 1, "ask_judges": 1}
 PRESET = "workflow/presets/ml-100k.yaml"
 
 
 def test_as_shipped_the_demo_runs(fresh):
-    assert fresh.stale() == {"ingest_demo": 1, **CHAIN}
+    assert fresh.stale() == {"ingest_demo": 1, **CHAIN, **JUDGES}
 
 
 def test_movielens_is_downloaded(fresh):
@@ -62,7 +64,7 @@ def test_several_data_sets_run_side_by_side(fresh):
     stale = fresh.stale("--config", f"data={{sources: [demo, ml-100k, events], {own}}}")
     ingested = {"ingest_demo", "download_ml_100k", "ingest_ml_100k", "ingest_events"}
     ingested |= {"check_ml_100k", "check_events"}
-    once = dict.fromkeys(ingested, 1) | {"write_report": 1}
+    once = dict.fromkeys(ingested, 1) | {"write_report": 1} | JUDGES
     assert stale == {**{rule: 3 * count for rule, count in CHAIN.items()}, **once}
 
 
@@ -93,7 +95,7 @@ def test_more_seeds_more_jobs(fresh):
 
 def test_titles_are_ranked_where_that_is_wanted(fresh):
     stale = fresh.stale("--config", "answers={rank_titles: [residual]}")
-    assert stale == {"ingest_demo": 1, **CHAIN, "rank_titles": 10}
+    assert stale == {"ingest_demo": 1, **CHAIN, **JUDGES, "rank_titles": 10}
 
 
 def test_states_are_probed_where_decoders_are_named(fresh):
@@ -122,6 +124,16 @@ def test_to_ask_for_judges_where_nothing_can_be_judged_is_refused(fresh, given, 
     run = fresh.run("judge", "--dry-run", "--config", given)
     assert run.returncode != 0
     assert told in run.stdout
+
+
+def test_another_endpoint_judges_any_data_set_and_a_sheet_needs_none(fresh):
+    given = ("--configfile", PRESET, "--config", "judge={endpoint: 'http://127.0.0.1:1/v1'}")
+    stale = fresh.stale(*given)
+    assert {rule: stale[rule] for rule in JUDGES} == JUDGES
+    assert "ingest_demo" not in stale
+    sheet = fresh.stale("results/ml-100k/embedded/judge/sheet.csv", "--configfile", PRESET)
+    assert "make_judge_cases" in sheet
+    assert "ask_judges" not in sheet
 
 
 def test_the_planted_endpoint_judges_the_demo_alone(fresh):

@@ -8,10 +8,11 @@ pytestmark = pytest.mark.slow
 
 SCORED = {"compute_scores": 1, "test_artefacts": 1, "write_report": 1}
 JUDGED = {"give_verdicts": 1, "check_edits": 1, **SCORED}
+NAMED = {"name_oracle_items": 1, "make_judge_cases": 1, "ask_judges": 1}
 ANSWERED = {
     "answer": 10,
     "answer_oracle_items": 1,
-    "name_oracle_items": 1,
+    **NAMED,
     "measure_consistency": 5,
     **JUDGED,
 }
@@ -29,7 +30,7 @@ RECOMMENDER = {
 }
 # what belongs to one of the five, DreamRec's dreams apart
 ONE = {rule: count // 5 for rule, count in RECOMMENDER.items() if count >= 5} | JUDGED
-DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, "name_oracle_items": 1}
+DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, **NAMED}
 
 
 @pytest.mark.parametrize(
@@ -44,10 +45,10 @@ DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, "name_oracle_ite
         ("recommenders={dreamrec: {guidance: 3}}", ONE | DREAMS),
         # a grid that is not searched is read by nothing but the page
         ("recommenders={search: {trials: 3}}", {"write_report": 1}),
-        ("recommenders={seeds: [0, 1]}", RECOMMENDER),
+        ("recommenders={seeds: [0, 1]}", RECOMMENDER | {"recommend_items": 1}),
         (
             "answers={max_new_tokens: {residual: 9}}",
-            {"answer": 5, "answer_oracle_items": 1, "name_oracle_items": 1, **JUDGED},
+            {"answer": 5, "answer_oracle_items": 1, **NAMED, **JUDGED},
         ),
         # what is no longer wanted makes nothing stale but what counted it
         ("answers={rank_titles: []}", SCORED),
@@ -56,6 +57,11 @@ DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, "name_oracle_ite
         ("consistency={top: 3}", {"measure_consistency": 5, **SCORED}),
         ("bounds={epochs: 1}", {"probe_states": 5, **SCORED}),
         ("bounds={decoders: []}", SCORED),
+        ("judge={seed: 1}", {"make_judge_cases": 1, "ask_judges": 1, **SCORED}),
+        ("judge={models: [hasty]}", {"ask_judges": 1, **SCORED}),
+        ("judge={endpoint: null}", SCORED),
+        # no reply depends on it
+        ("judge={concurrency: 2}", {"write_report": 1}),
         # the sizes of a kind that is not trained
         ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
         ("adapter={epochs: 2}", {"train_adapter": 15, "rank_titles": 10, **ANSWERED}),
@@ -135,7 +141,7 @@ def test_code_behind_the_first_import_counts(finished):
     before = source.read_text(encoding="utf-8")
     try:
         source.write_text(before + "\nX = 1\n", encoding="utf-8")
-        assert finished.stale() == RECOMMENDER
+        assert finished.stale() == RECOMMENDER | {"recommend_items": 1}
     finally:
         source.write_text(before, encoding="utf-8")
 

@@ -52,7 +52,7 @@ def make_judge_cases(
     ]
     asked = _asked(tables.read(examples, tables.EXAMPLES), {row["example_id"] for row in dreamt})
     met = _met(tables.read(interactions, tables.INTERACTIONS), asked.values())
-    best = dict(_best(recommended))
+    best = dict(_best(recommended, asked))
     rows = []
     for case_id, verdict in enumerate(dreamt, start=1):
         example = asked[verdict["example_id"]]
@@ -95,12 +95,15 @@ def _stranger(titles: Mapping[int, str], known: set[str], rng: np.random.Generat
     return free[int(rng.integers(len(free)))] if free else ""
 
 
-def _best(recommended: list[Path]) -> Iterator[tuple[tuple[int, int], int]]:
-    """(seed, example) and the item that SASRec puts first."""
+def _best(recommended: list[Path], asked: Mapping[int, Row]) -> Iterator[tuple[Any, int]]:
+    """(seed, example) of the asked examples, and the item that SASRec puts first."""
     for path in recommended:
         seed = tables.metadata(path)["seed"]
-        for row in tables.read(path, tables.RECOMMENDED).to_pylist():
-            yield (seed, row["example_id"]), row["items"][0]
+        rows = tables.read(path, tables.RECOMMENDED)
+        chosen = np.isin(rows["example_id"].to_numpy(), list(asked))
+        for row in rows.filter(pa.array(chosen)).to_pylist():
+            if row["items"]:
+                yield (seed, row["example_id"]), row["items"][0]
 
 
 def _asked(examples: pa.Table, ids: set[int]) -> dict[int, Row]:
