@@ -49,6 +49,9 @@ def closed_form_start(
     """
     device = next(adapter.parameters()).device
     news = _news(adapter, training, device)
+    if settings.task == "preference":
+        # the state after the last item is the one that was trained to foretell what comes next
+        news = torch.zeros_like(news).index_fill(0, torch.tensor(len(news) - 1, device=device), 1)
     if not news.any():
         logger.warning("closed form: nothing is new in what is shown; the adapter starts at random")
         return
