@@ -83,6 +83,7 @@ rule answers:
     input:
         answered(rules.answer.output),
         readings(rules.rank_titles.output),
+        oracle_words(),
     localrule: True
 
 

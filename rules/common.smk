@@ -242,7 +242,7 @@ def wanted_oracles(wildcards):
             f"recommenders.names is {SETTINGS.recommenders.names}; wanted dreamrec among them, "
             "which alone dreams up items: --config 'recommenders={names: [dreamrec]}'"
         )
-    return [*oracles(rules.generate_oracle_items.output), *oracle_words()]
+    return oracles(rules.generate_oracle_items.output)
 
 
 def recommended_inputs(wildcards):

@@ -7,6 +7,7 @@ CHAIN = {
     "audit_data": 1,
     "train_recommender": 5,
     "rank_recommender": 5,
+    "recommend_items": 5,
     "rank_baseline": 4,
     "encode_states": 5,
     "select_states": 5,
@@ -29,7 +30,7 @@ CHAIN = {
     "write_report": 1,
 }
 # of the demo alone, whose judges are planted
-JUDGES = {"recommend_items": 1, "make_judge_cases": 1, "ask_judges": 1}
+JUDGES = {"make_judge_cases": 1, "ask_judges": 1}
 PRESET = "workflow/presets/ml-100k.yaml"
 
 
