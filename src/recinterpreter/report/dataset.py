@@ -91,7 +91,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         judged=_judged(name, settings),
         searches=read_searches(folder, settings),
         tasks=[task for task in SHOWN if task in settings.adapter.tasks],
-        figures=_figures(scores, [*runs, *untrained], settings),
+        figures=_figures(scores, runs, untrained, settings),
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
         llm=read_json(llm / "llm.json"),
         unspelled=[row for row in spelled if not row["spells"]][:_UNSPELLED_SHOWN],
@@ -134,7 +134,9 @@ def _judged(name: str, settings: Settings) -> list[Run]:
     return [replace(run, label=label_of(run, runs)) for run in runs]
 
 
-def _figures(scores: Scores, runs: list[Run], settings: Settings) -> dict[str, Markup]:
+def _figures(
+    scores: Scores, runs: list[Run], untrained: list[Run], settings: Settings
+) -> dict[str, Markup]:
     figures: dict[str, Markup] = {}
     for task, metric, label in (
         ("residual", "accuracy", "residual accuracy, last examples (%)"),
@@ -151,7 +153,7 @@ def _figures(scores: Scores, runs: list[Run], settings: Settings) -> dict[str, M
                 for source in settings.sources
                 if (score := scores.answers(run, task, "last", metric, source)) is not None
             ]
-            for run in runs
+            for run in [*runs, *untrained]
         }
         if task in settings.adapter.tasks:
             figures[task] = controls_plot(groups, label, percent=task == "residual")

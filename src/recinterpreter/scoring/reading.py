@@ -115,7 +115,8 @@ def _in_proportion(
             itself = _hit(own, cutoff)
             yield cell.row(evaluation, f"own hr@{cutoff}", users.share(itself), RECORDED)
             share = users.ratio_to_best(_hit(rank, cutoff), itself[None])
-            if share is not None:
+            # of next to nothing a share says nothing
+            if share is not None and not cell.is_untrained:
                 yield cell.row(evaluation, f"share of own hr@{cutoff}", share, RECORDED)
 
 
