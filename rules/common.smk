@@ -12,14 +12,8 @@ from snakemake.utils import update_config
 
 from recinterpreter.configuration import load, typed
 from recinterpreter.errors import UserError
-from recinterpreter.settings import (
-    AdapterKind,
-    Baseline,
-    BaselineName,
-    UNTRAINED,
-    RecommenderName,
-    Task,
-)
+from recinterpreter.settings.adapters import AdapterKind, Task
+from recinterpreter.settings.recommenders import Baseline, BaselineName, RecommenderName, UNTRAINED
 from recinterpreter.workflow.digest import closure_digest, code_digest
 from recinterpreter.workflow.inputs import (
     insist_on_files,

@@ -32,7 +32,8 @@ from pydantic import ValidationError
 from recinterpreter.checkpoint import Progress, write_json
 from recinterpreter.errors import UserError
 from recinterpreter.lock import hold
-from recinterpreter.settings import Running, Section
+from recinterpreter.settings.language_model import Running
+from recinterpreter.settings.sections import Section
 
 INPUT = "input"
 OUTPUT = "output"

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from recinterpreter import search
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import LLM, Settings
-from recinterpreter.settings import PLANTED_JUDGES
+from recinterpreter.settings.evidence import PLANTED_JUDGES
 
 Keys = tuple[str | int, ...]
 Config = Mapping[str, Any]

@@ -13,17 +13,15 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from recinterpreter.settings import (
+from recinterpreter.settings.recommenders import (
     CaserRecipe,
-    Count,
     DreamRecRecipe,
     GRU4RecRecipe,
     Recipe,
     RecommenderName,
     SASRecRecipe,
-    Section,
-    Whole,
 )
+from recinterpreter.settings.sections import Count, Section, Whole
 
 Point = dict[str, Any]
 Config = Mapping[str, Any]

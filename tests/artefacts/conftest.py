@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,14 +55,14 @@ def artefacts(request: pytest.FixtureRequest) -> Artefacts:
 
 @pytest.fixture(scope="session")
 def items(artefacts: Artefacts) -> pl.DataFrame:
-    return artefacts.frame("items.parquet", tables.ITEMS)
+    return artefacts.frame("items.parquet", schemas.ITEMS)
 
 
 @pytest.fixture(scope="session")
 def interactions(artefacts: Artefacts) -> pl.DataFrame:
-    return artefacts.frame("interactions.parquet", tables.INTERACTIONS)
+    return artefacts.frame("interactions.parquet", schemas.INTERACTIONS)
 
 
 @pytest.fixture(scope="session")
 def examples(artefacts: Artefacts) -> pl.DataFrame:
-    return artefacts.frame("examples.parquet", tables.EXAMPLES)
+    return artefacts.frame("examples.parquet", schemas.EXAMPLES)

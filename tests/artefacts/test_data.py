@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 
 
 def test_ids_run_from_one(artefacts, items, interactions):
-    users = artefacts.frame("users.parquet", tables.USERS)
+    users = artefacts.frame("users.parquet", schemas.USERS)
     assert items["item_id"].to_list() == list(range(1, len(items) + 1))
     assert users["user_id"].to_list() == list(range(1, len(users) + 1))
     assert set(interactions["user_id"]) == set(users["user_id"])
@@ -15,7 +15,7 @@ def test_ids_run_from_one(artefacts, items, interactions):
 
 def test_source_ids_are_distinct(artefacts, items):
     assert items["source_id"].is_unique().all()
-    assert artefacts.frame("users.parquet", tables.USERS)["source_id"].is_unique().all()
+    assert artefacts.frame("users.parquet", schemas.USERS)["source_id"].is_unique().all()
 
 
 def test_titles_can_be_written_on_one_line(items):

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from conftest import frame
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import content_digest
 
 
@@ -18,7 +18,7 @@ def edits(artefacts):
     path = artefacts.path("items.parquet").with_name("edits.parquet")
     if path not in artefacts.all():
         pytest.skip("no history was edited")
-    return frame(path, tables.EDITS)
+    return frame(path, schemas.EDITS)
 
 
 def test_one_item_differs_and_no_other(edits, examples):
@@ -67,14 +67,14 @@ def test_edited_histories_have_states_and_answers(edits, artefacts):
                 mask = tables.matrix(states[f"{name}_mask"], positions)[..., 0]
                 assert (mask.sum(1) == np.minimum(items, positions)).all(), path
         for path in artefacts.paths(f"answers/*/*/*/seed*.{source}.parquet"):
-            assert frame(path, tables.ANSWERS)["example_id"].sort().to_list() == ids, path
+            assert frame(path, schemas.ANSWERS)["example_id"].sort().to_list() == ids, path
 
 
 def test_every_answer_to_an_edit_is_checked(edits, artefacts):
     answers = [path for path in artefacts.paths("answers/*/*/*/*.parquet") if ".edit_" in path.name]
     llm = artefacts.path("llm.json").parent
-    checked = frame(llm / "edits.parquet", tables.EDIT_VERDICTS)
-    assert len(checked) == sum(len(frame(path, tables.ANSWERS)) for path in answers)
+    checked = frame(llm / "edits.parquet", schemas.EDIT_VERDICTS)
+    assert len(checked) == sum(len(frame(path, schemas.ANSWERS)) for path in answers)
     for metric in ("follows", "stays"):
         known = checked.drop_nulls(metric)
         for column in (metric, f"{metric}_by_chance"):

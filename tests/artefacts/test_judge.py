@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from conftest import frame
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def folder(artefacts):
 
 
 def test_every_tested_user_has_a_case(folder, examples, items):
-    cases = frame(folder / "cases.parquet", tables.JUDGE_CASES)
+    cases = frame(folder / "cases.parquet", schemas.JUDGE_CASES)
     tested = examples.filter(pl.col("split") == "test")["user_id"].unique()
     for _, rows in cases.group_by("seed", "adapter"):
         assert rows["user_id"].sort().equals(tested.sort())
@@ -30,8 +30,8 @@ def test_every_tested_user_has_a_case(folder, examples, items):
 
 
 def test_every_judge_saw_every_title_once_in_every_place(folder):
-    cases = frame(folder / "cases.parquet", tables.JUDGE_CASES)
-    found = frame(folder / "judgements.parquet", tables.JUDGEMENTS)
+    cases = frame(folder / "cases.parquet", schemas.JUDGE_CASES)
+    found = frame(folder / "judgements.parquet", schemas.JUDGEMENTS)
     judges = tables.metadata(folder / "judgements.parquet")["judges"]
     asked = cases.select("case_id", n=pl.col("titles").list.len())
     for judge in judges:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from conftest import frame
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import content_digest
 
 
@@ -33,7 +33,7 @@ def states(path):
 def test_every_answered_example_has_an_oracle_item(oracles, artefacts):
     for path, with_dream in oracles:
         recorded = artefacts.path(f"states/dreamrec/{path.parent.name}.recorded.parquet")
-        ids = tables.read(path, tables.ORACLE_ITEMS)["example_id"]
+        ids = tables.read(path, schemas.ORACLE_ITEMS)["example_id"]
         assert ids.equals(states(with_dream)[0]), path
         assert ids.equals(states(recorded)[0]), path
 
@@ -43,9 +43,9 @@ def test_oracle_items_are_as_long_as_items_and_know_what_they_are_near(
 ):
     met = interactions.select("user_id", "item_id", met="position")
     for path, _ in oracles:
-        rows = frame(path, tables.ORACLE_ITEMS)
+        rows = frame(path, schemas.ORACLE_ITEMS)
         width = tables.metadata(path)["shape"][1]
-        vectors = tables.matrix(tables.read(path, tables.oracle_schema(width))["vector"], 1)
+        vectors = tables.matrix(tables.read(path, schemas.oracle_schema(width))["vector"], 1)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=-1), width**0.5, rtol=1e-4)
         assert rows["item_id"].is_in(items["item_id"].implode()).all(), path
         assert rows["cosine"].is_between(-1.0001, 1.0001).all(), path

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from conftest import frame
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.interpretation.held import drawn_examples
 
 
@@ -18,7 +18,7 @@ def probes(artefacts):
 
 
 def test_decoders_learn_from_no_example_they_are_asked_about(probes, artefacts, examples):
-    table = tables.read(artefacts.path("examples.parquet"), tables.EXAMPLES)
+    table = tables.read(artefacts.path("examples.parquet"), schemas.EXAMPLES)
     for path in probes:
         learning = tables.metadata(path)["settings"]
         asked = examples.filter(pl.col("example_id").is_in(set(_read(path)["example_id"])))
@@ -35,7 +35,7 @@ def test_every_decoder_is_asked_what_the_llm_is_asked(probes, artefacts):
         noted, rows = tables.metadata(path), _read(path)
         assert (noted["recommender"], f"seed{noted['seed']}") == path.parts[-3:-1]
         answers = artefacts.paths(f"answers/{noted['recommender']}/*/*/*.recorded.parquet")
-        wanted = frame(answers[0], tables.ANSWERS)["example_id"].sort()
+        wanted = frame(answers[0], schemas.ANSWERS)["example_id"].sort()
         cells = rows.group_by("probe", "task")
         assert {key for key, _ in cells} == {
             (probe, task)
@@ -59,4 +59,4 @@ def test_replies_are_marked_by_naming_or_by_rank(probes, items):
 
 
 def _read(path):
-    return frame(path, tables.PROBES)
+    return frame(path, schemas.PROBES)

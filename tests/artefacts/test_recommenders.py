@@ -5,7 +5,7 @@ import polars as pl
 import torch
 from conftest import frame
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json, read_tensors
 from recinterpreter.command import content_digest
 from recinterpreter.recommenders.models import load, trained_settings
@@ -22,7 +22,7 @@ def test_the_epoch_kept_is_the_best_of_validation(artefacts):
         if settings.untrained:
             assert (facts["epochs"], facts["best_epoch"]) == (0, 0), path
             continue
-        steps = frame(path.with_name("steps.parquet"), tables.STEPS)
+        steps = frame(path.with_name("steps.parquet"), schemas.STEPS)
         choice = CHOICE[settings.recommender]
         figures = steps.filter(metric=f"validation {choice}").sort("epoch")
         assert figures["epoch"].to_list() == list(range(1, facts["epochs"] + 1)), path
@@ -51,7 +51,7 @@ def test_items_of_a_recommender_are_not_one_point(artefacts):
 def test_rankings_rank_every_target_outside_training(artefacts, items, examples):
     wanted = examples.filter(pl.col("split") != "train")["example_id"].sort()
     for path in artefacts.paths("ranking.parquet"):
-        ranking = frame(path, tables.RANKING)
+        ranking = frame(path, schemas.RANKING)
         assert ranking["example_id"].sort().equals(wanted), path
         assert ranking["rank"].is_between(1, len(items)).all(), path
 

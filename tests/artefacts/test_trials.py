@@ -3,7 +3,7 @@
 import pytest
 from conftest import frame
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 
 
@@ -18,7 +18,7 @@ def searches(artefacts):
 
 def test_one_trial_is_chosen_and_none_is_better(searches):
     for path in searches:
-        trials = frame(path, tables.TRIALS)
+        trials = frame(path, schemas.TRIALS)
         figures = trials[f"validation {tables.metadata(path)['chosen_by']}"]
         assert trials["chosen"].to_list() == [True] + [False] * (len(trials) - 1), path
         assert figures[0] == figures.max(), path
@@ -29,7 +29,7 @@ def test_one_trial_is_chosen_and_none_is_better(searches):
 
 def test_no_recipe_was_tried_twice(searches):
     for path in searches:
-        trials, keys = frame(path, tables.TRIALS), tables.metadata(path)["keys"]
+        trials, keys = frame(path, schemas.TRIALS), tables.metadata(path)["keys"]
         assert trials["trial"].is_unique().all(), path
         tried = {repr([trial[key] for key in keys]) for trial in trials.iter_rows(named=True)}
         assert len(tried) == len(trials), path
@@ -38,7 +38,7 @@ def test_no_recipe_was_tried_twice(searches):
 def test_the_chosen_recipe_is_the_one_trained_with(searches, artefacts):
     for path in searches:
         recipe = read_json(path.with_name("recipe.json"))
-        best = frame(path, tables.TRIALS).row(0, named=True)
+        best = frame(path, schemas.TRIALS).row(0, named=True)
         assert all(recipe[key] == best[key] for key in tables.metadata(path)["keys"]), path
         name = tables.metadata(path)["recommender"]
         for config in artefacts.all():

@@ -23,14 +23,14 @@ import numpy as np
 import torch
 import yaml
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress
 from recinterpreter.experiment import Settings
 from recinterpreter.interpretation.shown import Asked, read_states
 from recinterpreter.interpretation.training import train
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.loading import load
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 ROOT = Path(__file__).parents[2]
 STATES = "results/demo/states/sasrec/seed0.parquet"
@@ -101,9 +101,9 @@ class Demo:
         self.settings = experiment.adapter_training("demo", "residual", "conv_linear", "0")
         source = str((folder / MODEL).parent)
         self.llm = load(source, self.settings.loading, experiment.running())
-        items = tables.read(demo / "items.parquet", tables.ITEMS, ["title"])
+        items = tables.read(demo / "items.parquet", schemas.ITEMS, ["title"])
         self.titles = ["", *items["title"].to_pylist()]
-        self.examples = tables.read(demo / "examples.parquet", tables.EXAMPLES)
+        self.examples = tables.read(demo / "examples.parquet", schemas.EXAMPLES)
         self.shape = tables.metadata(folder / STATES)["shape"]
         self.training = self._asked(folder / STATES, "train", None)
         self.validation = self._asked(folder / STATES, "validation", VALIDATED)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.interactions import build_interactions
 from recinterpreter.data.movielens import read_movielens
 from recinterpreter.data.split import SPLITS, build_examples
@@ -18,7 +18,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.ranking import Scorer, Sequences, ranks
 from recinterpreter.recommenders.windows import Windows
-from recinterpreter.settings import Split, Titles
+from recinterpreter.settings.data import Split, Titles
 
 ROOT = Path(__file__).parents[2]
 MOVIELENS = ROOT.parent / "shared" / "data" / "movielens" / "ml-100k"
@@ -45,7 +45,7 @@ class Data:
     def write(self, path: Path) -> None:
         """Write examples.parquet as split_examples does."""
         facts = {"n_items": self.n_items, "history": HISTORY, "unit": self.unit}
-        tables.write(path, self.examples, tables.EXAMPLES, facts)
+        tables.write(path, self.examples, schemas.EXAMPLES, facts)
 
 
 def read(movielens: Path, settings: Split) -> Data:

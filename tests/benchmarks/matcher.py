@@ -21,7 +21,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.scoring import legacy
 from recinterpreter.scoring.matcher import AnswerForm, Catalogue
 from recinterpreter.scoring.verdicts import judge
-from recinterpreter.settings import Titles
+from recinterpreter.settings.data import Titles
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 FORM = AnswerForm("This user has watched ", " in the previous.")

@@ -8,7 +8,7 @@ from language_models import TITLES
 
 from recinterpreter.interpretation.shown import Asked, ShownStates
 from recinterpreter.language_model.adapters import ConvLinearAdapter
-from recinterpreter.settings import AdapterKind, AdapterTraining, Task
+from recinterpreter.settings.adapters import AdapterKind, AdapterTraining, Task
 
 POSITIONS, WIDTH = 4, 24
 KINDS: tuple[AdapterKind, ...] = get_args(AdapterKind)

@@ -6,7 +6,7 @@ from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import phrases
-from recinterpreter.settings import EmbeddedLLM, Loading, Running
+from recinterpreter.settings.language_model import EmbeddedLLM, Loading, Running
 
 TITLES = [
     "Alien",

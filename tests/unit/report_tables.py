@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.experiment import Settings
 from recinterpreter.stages.compute_scores import compute_scores
@@ -49,9 +49,9 @@ def make_results(results: Path, wanted: Settings, dataset: str = "demo") -> None
     rows = [
         {"item_id": i, "source_id": f"f{i}", "raw_title": t, "title": t} for i, t in titles.items()
     ]
-    tables.write_rows(folder / "items.parquet", rows, tables.ITEMS)
+    tables.write_rows(folder / "items.parquet", rows, schemas.ITEMS)
     examples = _examples(rng)
-    tables.write_rows(folder / "examples.parquet", examples, tables.EXAMPLES, {"history": HISTORY})
+    tables.write_rows(folder / "examples.parquet", examples, schemas.EXAMPLES, {"history": HISTORY})
     _describe(folder, wanted, titles)
     tested = [e for e in examples if e["split"] == "test"]
     rankings = _rankings(folder, wanted, examples, rng)
@@ -102,8 +102,8 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
         ("training_later_than_test", 0.123, "share", "training interactions later than a test"),
         ("last_test_history_mean", 9.87, "items", "mean history"),
     ]
-    rows = [dict(zip(tables.AUDIT.names, check, strict=True)) for check in checks]
-    tables.write_rows(folder / "audit.parquet", rows, tables.AUDIT)
+    rows = [dict(zip(schemas.AUDIT.names, check, strict=True)) for check in checks]
+    tables.write_rows(folder / "audit.parquet", rows, schemas.AUDIT)
     llm = folder / wanted.llm.slug
     facts = {"architecture": "LlamaForCausalLM", "parameters": 654321, "hidden_size": 7}
     facts |= {"layers": 2, "vocabulary": 1024, "commit": None, "titles": N_ITEMS, "unspelled": 1}
@@ -112,7 +112,7 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
         {"item_id": i, "title": t, "spelled": "?" if i == 1 else t, "n_tokens": 5, "spells": i != 1}
         for i, t in titles.items()
     ]
-    tables.write_rows(llm / "titles.parquet", spelled, tables.TITLES)
+    tables.write_rows(llm / "titles.parquet", spelled, schemas.TITLES)
     for name in wanted.encoders:
         for task, seed in product(wanted.adapter.tasks, wanted.recommenders.seeds):
             adapter = llm / "adapters" / name / task / "conv_linear" / f"seed{seed}"
@@ -138,7 +138,7 @@ def _rankings(folder: Path, wanted: Settings, examples: list[dict], rng) -> list
             for e, r in zip(chosen, ranks, strict=True)
         ]
         about = {"recommender": name, "seed": seed}
-        tables.write_rows(paths[-1], rows, tables.RANKING, about)
+        tables.write_rows(paths[-1], rows, schemas.RANKING, about)
     return paths
 
 
@@ -161,7 +161,7 @@ def _readings(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
         paths.append(folder / f"{name}.{seed}.{task}.{source}.ranking.parquet")
         about = {"recommender": name, "seed": seed, "task": task, "adapter": "conv_linear"}
         about |= {"source": source}
-        tables.write_rows(paths[-1], rows, tables.RANKING, about)
+        tables.write_rows(paths[-1], rows, schemas.RANKING, about)
     return paths
 
 
@@ -176,7 +176,7 @@ def _oracles(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
         ]
         paths.append(folder / "recommenders" / "dreamrec" / f"seed{seed}" / "oracle.parquet")
         about = {"recommender": "dreamrec", "seed": seed}
-        tables.write_rows(paths[-1], rows, tables.ORACLE_ITEMS, about)
+        tables.write_rows(paths[-1], rows, schemas.ORACLE_ITEMS, about)
     return paths
 
 
@@ -199,7 +199,7 @@ def _probes(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
             )
         paths.append(folder / "recommenders" / name / f"seed{seed}" / "probes.parquet")
         about = {"recommender": name, "seed": seed}
-        tables.write_rows(paths[-1], rows, tables.PROBES, about)
+        tables.write_rows(paths[-1], rows, schemas.PROBES, about)
     return paths
 
 
@@ -216,7 +216,7 @@ def _edits(folder: Path, wanted: Settings, tested: list[dict]) -> list[Path]:
         for e in tested
         if e["position"] == 13
     ]
-    tables.write_rows(path, rows, tables.EDIT_VERDICTS)
+    tables.write_rows(path, rows, schemas.EDIT_VERDICTS)
     return [path] if wanted.edits.kinds else []
 
 
@@ -233,7 +233,7 @@ def _consistencies(folder: Path, wanted: Settings, tested: list[dict]) -> list[P
         ]
         paths.append(folder / f"{name}.{seed}.consistency.parquet")
         facts = {"recommender": name, "seed": seed, "top": wanted.consistency.top}
-        tables.write_rows(paths[-1], rows, tables.CONSISTENCY, facts)
+        tables.write_rows(paths[-1], rows, schemas.CONSISTENCY, facts)
     return paths
 
 
@@ -253,7 +253,7 @@ def _judgements(llm: Path, wanted: Settings, dataset: str, tested: list[dict]) -
         )
     ]
     path = llm / "judge" / "judgements.parquet"
-    tables.write_rows(path, rows, tables.JUDGEMENTS, {"judges": wanted.judge.models})
+    tables.write_rows(path, rows, schemas.JUDGEMENTS, {"judges": wanted.judge.models})
     return [path]
 
 
@@ -273,7 +273,7 @@ def _oracle_words(folder: Path, wanted: Settings, tested: list[dict]) -> list[Pa
     if not rows:
         return []
     path = folder / wanted.llm.slug / "oracle_verdicts.parquet"
-    tables.write_rows(path, rows, tables.VERDICTS)
+    tables.write_rows(path, rows, schemas.VERDICTS)
     return [path]
 
 
@@ -299,5 +299,5 @@ def _answers(folder: Path, wanted: Settings, tested: list[dict], titles, rng) ->
         about = {"recommender": name, "seed": seed, "task": task, "source": source}
         about |= {"adapter": "conv_linear"}
         about |= {"answer_prefix": prefix, "answer_suffix": suffix}
-        tables.write_rows(paths[-1], rows, tables.ANSWERS, about)
+        tables.write_rows(paths[-1], rows, schemas.ANSWERS, about)
     return paths

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.split import build_examples
 from recinterpreter.recommenders.ranking import Scorer, Sequences, hit_rate, ndcg, ranks
 from recinterpreter.recommenders.windows import Windows, from_rows
-from recinterpreter.settings import RecommenderName, RecommenderTraining, Split
+from recinterpreter.settings.data import Split
+from recinterpreter.settings.recommenders import RecommenderName, RecommenderTraining
 
 RECOMMENDERS = get_args(RecommenderName)
 
@@ -62,8 +63,8 @@ def interactions_of(sequences: Sequence[Sequence[int]]) -> pa.Table:
     items = np.concatenate([np.asarray(s) for s in sequences])
     columns = {"user_id": users, "item_id": items, "time": users * 1000 + place, "position": place}
     return pa.table(
-        {f.name: pa.array(columns[f.name], f.type) for f in tables.INTERACTIONS},
-        schema=tables.INTERACTIONS,
+        {f.name: pa.array(columns[f.name], f.type) for f in schemas.INTERACTIONS},
+        schema=schemas.INTERACTIONS,
     )
 
 
@@ -88,10 +89,10 @@ def write_tables(
     """Write interactions.parquet and examples.parquet as the data stages do."""
     facts = {"n_users": len(sequences), "n_items": n_items}
     path = folder / "interactions.parquet"
-    tables.write(path, interactions_of(sequences), tables.INTERACTIONS, facts)
+    tables.write(path, interactions_of(sequences), schemas.INTERACTIONS, facts)
     facts |= {"history": history, "unit": "sequence"}
     rows = examples_of(sequences, history)
-    tables.write(folder / "examples.parquet", rows, tables.EXAMPLES, facts)
+    tables.write(folder / "examples.parquet", rows, schemas.EXAMPLES, facts)
 
 
 def walks(follow: np.ndarray, users: int, length: int, seed: int) -> list[list[int]]:

@@ -8,13 +8,13 @@ import torch
 from adapter_examples import POSITIONS, WIDTH, asked_about, new_adapter, settings
 from language_models import TITLES, frozen
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.shown import read_states, soft_tokens
 from recinterpreter.interpretation.starts import warm_start
 from recinterpreter.language_model.adapter import capacity
 from recinterpreter.language_model.codes import Codes
-from recinterpreter.settings import Task
+from recinterpreter.settings.adapters import Task
 
 
 def test_its_arithmetic_is_a_weighted_sum_and_a_linear_map() -> None:
@@ -101,7 +101,7 @@ def test_states_are_shown_with_the_last_item_at_the_right(tmp_path: Path) -> Non
             "before_mask": before_mask,
             "after_mask": after_mask,
         },
-        tables.states_schema(POSITIONS, 2),
+        schemas.states_schema(POSITIONS, 2),
         {"shape": [POSITIONS, 2]},
     )
     shown = read_states(path, "residual")

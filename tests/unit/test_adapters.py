@@ -17,7 +17,7 @@ from recinterpreter.interpretation.starts import warm_start
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import build, rebuild
 from recinterpreter.language_model.codes import Codes
-from recinterpreter.settings import AdapterKind
+from recinterpreter.settings.adapters import AdapterKind
 
 HIDDEN = 32
 TOKENS = {"soft_tokens": SIZES["soft_tokens"]["tokens"], "per_position": POSITIONS} | {

@@ -4,12 +4,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.audit import audit
 from recinterpreter.data.interactions import build_interactions
 from recinterpreter.data.split import build_examples
 from recinterpreter.data.titles import build_items
-from recinterpreter.settings import Split, Titles
+from recinterpreter.settings.data import Split, Titles
 from recinterpreter.stages.audit_data import audit_data
 
 # Five users; by their first event: a, b, c train, d validation, e test.
@@ -38,7 +38,7 @@ def dataset(unit: str) -> tuple[pa.Table, pa.Table, pa.Table]:
 
 def rows(unit: str) -> dict[str, float]:
     table = audit(*dataset(unit))
-    assert table.schema.equals(tables.AUDIT)
+    assert table.schema.equals(schemas.AUDIT)
     assert all(table["note"].to_pylist())
     assert len(set(table["check"].to_pylist())) == len(table)
     return dict(zip(table["check"].to_pylist(), table["value"].to_pylist(), strict=True))
@@ -97,9 +97,9 @@ def test_leave_one_out_trains_on_what_comes_before_the_last_two() -> None:
 def test_the_stage(tmp_path: Path) -> None:
     names = ("interactions", "items", "examples")
     paths = {name: tmp_path / f"{name}.parquet" for name in names}
-    schemas = (tables.INTERACTIONS, tables.ITEMS, tables.EXAMPLES)
+    wanted = (schemas.INTERACTIONS, schemas.ITEMS, schemas.EXAMPLES)
     made = dataset("sequence")
-    for path, table, schema in zip(paths.values(), made, schemas, strict=True):
+    for path, table, schema in zip(paths.values(), made, wanted, strict=True):
         tables.write(path, table, schema)
     audit_data(**paths, audit=tmp_path / "audit.parquet")
-    assert tables.read(tmp_path / "audit.parquet", tables.AUDIT).equals(audit(*made))
+    assert tables.read(tmp_path / "audit.parquet", schemas.AUDIT).equals(audit(*made))

@@ -7,7 +7,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.scoring.bounds import bound_scores, recorded_cells
 from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.statistics import wilson
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 SETTINGS = Scores(
     cutoffs=[1, 10], confidence=0.95, resamples=300, seed=0, power=0.8, similarity=0.9

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from language_models import LOADING, RUNNING, TITLES
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 from recinterpreter.stages.check_language_model import check_language_model
 
@@ -16,7 +16,7 @@ def _items(path: Path, titles: list[str]) -> Path:
         {"item_id": i + 1, "source_id": str(i), "raw_title": t, "title": t}
         for i, t in enumerate(titles)
     ]
-    tables.write_rows(path, rows, tables.ITEMS)
+    tables.write_rows(path, rows, schemas.ITEMS)
     return path
 
 
@@ -44,7 +44,7 @@ def test_titles_that_a_real_tokenizer_cannot_spell(
         titles=titles,
         facts=facts,
     )
-    rows = tables.read(titles, tables.TITLES).to_pylist()
+    rows = tables.read(titles, schemas.TITLES).to_pylist()
     assert [row["title"] for row in rows] == TITLES
     failed = {row["title"] for row in rows if not row["spells"]}
     assert failed >= unspelled

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.edits import edits_of
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.edits import Wanted, edit_scores, marks, said, wanted_of
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 from recinterpreter.stages.check_edits import check_edits
 
 SETTINGS = Scores(cutoffs=[10], confidence=0.95, resamples=300, seed=0, power=0.8, similarity=0.85)
@@ -61,26 +61,26 @@ def folder(tmp_path: Path) -> Path:
         for kind in KINDS
         for example, edit in edits_of(kind, histories, strangers, alike, HISTORY, 0).items()
     ]
-    tables.write_rows(tmp_path / "edits.parquet", rows, tables.EDITS)
+    tables.write_rows(tmp_path / "edits.parquet", rows, schemas.EDITS)
     examples = [
         {"example_id": u, "user_id": u, "position": HISTORY, "history": history}
         | {"target": 1, "time": 0, "split": "test"}
         for u, history in histories.items()
     ]
-    tables.write_rows(tmp_path / "examples.parquet", examples, tables.EXAMPLES)
+    tables.write_rows(tmp_path / "examples.parquet", examples, schemas.EXAMPLES)
     items = [
         {"item_id": i, "source_id": str(i), "raw_title": t, "title": t} for i, t in TITLES.items()
     ]
-    tables.write_rows(tmp_path / "items.parquet", items, tables.ITEMS)
+    tables.write_rows(tmp_path / "items.parquet", items, schemas.ITEMS)
     return tmp_path
 
 
 def answer(folder: Path, reader: str, task: str) -> list[Path]:
     """Answers of a reader to the histories as they were and to all edits."""
     read, (prefix, suffix) = READERS[reader], FORMS[task]
-    known = tables.read(folder / "examples.parquet", tables.EXAMPLES).to_pylist()
+    known = tables.read(folder / "examples.parquet", schemas.EXAMPLES).to_pylist()
     was = {row["example_id"]: row["history"] for row in known}
-    edits = tables.read(folder / "edits.parquet", tables.EDITS).to_pylist()
+    edits = tables.read(folder / "edits.parquet", schemas.EDITS).to_pylist()
     shown = {"recorded": was} | {
         f"edit_{kind}": {r["example_id"]: r["history"] for r in edits if r["edit"] == kind}
         for kind in KINDS
@@ -99,7 +99,7 @@ def answer(folder: Path, reader: str, task: str) -> list[Path]:
         paths.append(folder / f"{reader}.{task}.{source}.parquet")
         about = {"recommender": reader, "seed": 0, "task": task, "adapter": "conv_linear"}
         about |= {"source": source, "answer_prefix": prefix, "answer_suffix": suffix}
-        tables.write_rows(paths[-1], rows, tables.ANSWERS, about)
+        tables.write_rows(paths[-1], rows, schemas.ANSWERS, about)
     return paths
 
 
@@ -111,7 +111,7 @@ def check(folder: Path, answers: list[Path]) -> pl.DataFrame:
         answers=answers,
         checked=folder / "checked.parquet",
     )
-    table = pl.from_arrow(tables.read(folder / "checked.parquet", tables.EDIT_VERDICTS))
+    table = pl.from_arrow(tables.read(folder / "checked.parquet", schemas.EDIT_VERDICTS))
     assert isinstance(table, pl.DataFrame)
     return table
 

@@ -20,7 +20,8 @@ from recinterpreter.command import (
     work_folder,
 )
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Baseline, Running, States
+from recinterpreter.settings.language_model import Running
+from recinterpreter.settings.recommenders import Baseline, States
 
 SETTINGS = States(precision="float32", batch_size=2).as_json()
 

@@ -12,7 +12,7 @@ import yaml
 from recinterpreter.configuration import load, typed
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
-from recinterpreter.settings import SASRecRecipe
+from recinterpreter.settings.recommenders import SASRecRecipe
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

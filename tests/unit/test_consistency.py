@@ -9,7 +9,7 @@ import torch
 from recommender_models import N_ITEMS, POSITIONS, make
 from sequence_examples import RECOMMENDERS, training_settings, windows_of, write_tables
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.errors import UserError
@@ -18,7 +18,8 @@ from recinterpreter.recommenders.models import build
 from recinterpreter.recommenders.ranking import Sequences
 from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.consistency import consistency_scores
-from recinterpreter.settings import Consistency, Scores
+from recinterpreter.settings.evidence import Consistency
+from recinterpreter.settings.scores import Scores
 from recinterpreter.stages.measure_consistency import measure_consistency
 
 CPU = torch.device("cpu")
@@ -109,13 +110,15 @@ def folder(tmp_path: Path) -> Path:
         {"item_id": i, "source_id": str(i), "raw_title": f"Film {i}", "title": f"Film {i}"}
         for i in range(1, N_ITEMS + 1)
     ]
-    tables.write_rows(tmp_path / "items.parquet", items, tables.ITEMS)
+    tables.write_rows(tmp_path / "items.parquet", items, schemas.ITEMS)
     settings = training_settings("sasrec", seed=3)
     facts = {"settings": settings.model_dump(mode="json"), "n_items": N_ITEMS}
     write_json(tmp_path / "config.json", facts | {"history": POSITIONS})
     model = build(settings, N_ITEMS, POSITIONS, CPU)
     write_tensors(tmp_path / "model.safetensors", model.state_dict())
-    test = [r for r in read(tmp_path / "examples.parquet", tables.EXAMPLES) if r["split"] == "test"]
+    test = [
+        r for r in read(tmp_path / "examples.parquet", schemas.EXAMPLES) if r["split"] == "test"
+    ]
     for adapter in ("conv_linear", "mlp"):
         answers = []
         for row in test:
@@ -128,7 +131,7 @@ def folder(tmp_path: Path) -> Path:
             )
         about = {"recommender": "sasrec", "seed": 3, "task": "recovery", "adapter": adapter}
         about |= {"source": "recorded", "answer_prefix": FORM[0], "answer_suffix": FORM[1]}
-        tables.write_rows(tmp_path / f"{adapter}.parquet", answers[::-1], tables.ANSWERS, about)
+        tables.write_rows(tmp_path / f"{adapter}.parquet", answers[::-1], schemas.ANSWERS, about)
     return tmp_path
 
 
@@ -147,7 +150,7 @@ def measure(folder: Path) -> pl.DataFrame:
         answers=[folder / "conv_linear.parquet", folder / "mlp.parquet"],
         consistency=folder / "consistency.parquet",
     )
-    table = pl.from_arrow(tables.read(folder / "consistency.parquet", tables.CONSISTENCY))
+    table = pl.from_arrow(tables.read(folder / "consistency.parquet", schemas.CONSISTENCY))
     assert isinstance(table, pl.DataFrame)
     return table
 
@@ -156,7 +159,7 @@ def test_answers_that_name_the_history_are_consistent_and_others_are_not(folder:
     found = measure(folder)
     noted = tables.metadata(folder / "consistency.parquet")
     assert noted == {"recommender": "sasrec", "seed": 3, "top": 3}
-    examples = tables.read(folder / "examples.parquet", tables.EXAMPLES)
+    examples = tables.read(folder / "examples.parquet", schemas.EXAMPLES)
     last = dict(
         zip(examples["example_id"].to_pylist(), last_examples(examples).tolist(), strict=True)
     )
@@ -182,13 +185,13 @@ def test_answers_that_name_the_history_are_consistent_and_others_are_not(folder:
         assert scores["mlp", "another_user", "all", metric]["value"] < row["value"]
         assert scores["mlp", "recorded", "all", f"{metric} minus another_user"]["low"] > 0
     assert scores["mlp", "recorded", "all", "decoded nothing"]["value"] == 1 - share
-    tables.write_rows(folder / "scores.parquet", rows, tables.SCORES)
+    tables.write_rows(folder / "scores.parquet", rows, schemas.SCORES)
 
 
 def test_answers_to_other_examples_are_refused(folder: Path) -> None:
     path = folder / "mlp.parquet"
-    rows, noted = read(path, tables.ANSWERS), tables.metadata(path)
+    rows, noted = read(path, schemas.ANSWERS), tables.metadata(path)
     rows[0]["example_id"] = 10_000
-    tables.write_rows(path, rows, tables.ANSWERS, noted)
+    tables.write_rows(path, rows, schemas.ANSWERS, noted)
     with pytest.raises(UserError, match="delete the answers and run again"):
         measure(folder)

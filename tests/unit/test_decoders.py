@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recinterpreter.interpretation.decoders import Directions, Told, fit, mean_reciprocal_rank
-from recinterpreter.settings import Probing
+from recinterpreter.settings.evidence import Probing
 
 N_ITEMS, WIDTH = 30, 16
 SETTINGS = Probing(

@@ -13,7 +13,8 @@ from recinterpreter.language_model.decoding import Answer, greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import PromptTemplate, templates
-from recinterpreter.settings import Domain, Task
+from recinterpreter.settings.adapters import Task
+from recinterpreter.settings.data import Domain
 
 TASKS: tuple[Task, ...] = ("recovery", "residual")
 # the fixed texts of games are no single tokens of the tiny vocabulary: their prompts are long

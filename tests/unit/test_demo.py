@@ -5,11 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data import demo
 from recinterpreter.data.demo_titles import AWKWARD, GENRES, WORDS, make_titles
 from recinterpreter.data.titles import styled
-from recinterpreter.settings import DemoSource, Ingest, Titles
+from recinterpreter.settings.data import DemoSource, Ingest, Titles
 from recinterpreter.stages.ingest_demo import ingest_demo
 
 NAMES = ("users", "items", "interactions", "preferences", "successors")
@@ -38,12 +38,12 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_tables_fit_their_schemas(out: Path) -> None:
-    users = tables.read(out / "users.parquet", tables.USERS)
+    users = tables.read(out / "users.parquet", schemas.USERS)
     assert users["source_id"].to_pylist() == [f"user{n}" for n in range(1, 601)]
-    items = tables.read(out / "items.parquet", tables.ITEMS)
+    items = tables.read(out / "items.parquet", schemas.ITEMS)
     assert items["source_id"].to_pylist() == [f"film{n}" for n in range(1, 301)]
     assert set(AWKWARD) < set(items["raw_title"].to_pylist())
-    interactions = tables.read(out / "interactions.parquet", tables.INTERACTIONS)
+    interactions = tables.read(out / "interactions.parquet", schemas.INTERACTIONS)
     assert set(interactions["item_id"].to_pylist()) <= set(range(1, 301))
     metadata = tables.metadata(out / "interactions.parquet")
     assert metadata == {"n_users": 600, "n_items": 300}
@@ -63,7 +63,7 @@ def test_histories(out: Path) -> None:
 
 
 def test_every_item_has_the_planted_successors(out: Path) -> None:
-    successors = tables.read(out / "successors.parquet", tables.SUCCESSORS)
+    successors = tables.read(out / "successors.parquet", schemas.SUCCESSORS)
     follows = frame(out / "successors.parquet").group_by("item_id").agg("probability")
     assert successors["item_id"].unique().to_pylist() == list(range(1, 301))
     assert follows["probability"].list.sum().to_list() == pytest.approx([1.0] * 300)
@@ -75,7 +75,7 @@ def test_every_item_has_the_planted_successors(out: Path) -> None:
 
 
 def test_preferences_are_distributions(out: Path) -> None:
-    preferences = tables.read(out / "preferences.parquet", tables.PREFERENCES)
+    preferences = tables.read(out / "preferences.parquet", schemas.PREFERENCES)
     matrix = preferences["preference"].to_numpy().reshape(600, 300)
     assert preferences["user_id"].to_numpy().reshape(600, 300)[:, 0].tolist() == list(range(1, 601))
     assert preferences["item_id"].to_numpy().reshape(600, 300)[0].tolist() == list(range(1, 301))

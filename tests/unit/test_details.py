@@ -16,7 +16,7 @@ from recinterpreter.scoring.seeds import seed_scores
 from recinterpreter.scoring.significance import detectable_difference
 from recinterpreter.scoring.statistics import UserBootstrap, wilson
 from recinterpreter.scoring.strata import popularity_strata, within
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 SETTINGS = Scores(cutoffs=[1], confidence=0.95, resamples=300, seed=0, power=0.8, similarity=0.85)
 TITLES = {1: "Alien", 2: "Aliens", 3: "Ghost", 4: "ghost", 5: "M*A*S*H", 6: "Seven (Se7en)"}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recinterpreter.recommenders import noise
 from recinterpreter.recommenders.diffusion import Denoise, Noise, add_noise, sample, signal
-from recinterpreter.settings import ScheduleName
+from recinterpreter.settings.recommenders import ScheduleName
 
 SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
 WIDTH = 16

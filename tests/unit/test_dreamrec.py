@@ -15,7 +15,7 @@ from recinterpreter.recommenders.dreamrec import Denoiser, DreamRec, unit_varian
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.recommenders.sequence import SequenceBatch, last
 from recinterpreter.recommenders.training import train
-from recinterpreter.settings import DenoiserKind
+from recinterpreter.settings.recommenders import DenoiserKind
 from recinterpreter.stages.train_recommender import train_recommender
 
 CPU = torch.device("cpu")

@@ -9,11 +9,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sequence_examples import write_tables
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.edits import edit_history, edits_of
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Edits
+from recinterpreter.settings.evidence import Edits
 from recinterpreter.stages.edit_histories import edit_histories
 
 KINDS = ["drop", "swap", "replace", "append"]
@@ -125,7 +125,7 @@ def write_data(folder: Path, titles: dict[int, str]) -> None:
         {"item_id": item, "source_id": str(item), "raw_title": title, "title": title}
         for item, title in titles.items()
     ]
-    tables.write_rows(folder / "items.parquet", rows, tables.ITEMS)
+    tables.write_rows(folder / "items.parquet", rows, schemas.ITEMS)
 
 
 def run(folder: Path, name: str = "edits.parquet", **changes: object) -> list[dict]:
@@ -137,7 +137,7 @@ def run(folder: Path, name: str = "edits.parquet", **changes: object) -> list[di
         examples=folder / "examples.parquet",
         edits=folder / name,
     )
-    return tables.read(folder / name, tables.EDITS).to_pylist()
+    return tables.read(folder / name, schemas.EDITS).to_pylist()
 
 
 TITLES = {item: f"Title {item}" for item in range(1, 22)} | {20: "title 1"}
@@ -146,7 +146,7 @@ TITLES = {item: f"Title {item}" for item in range(1, 22)} | {20: "title 1"}
 def test_last_histories_of_test_users_are_edited_in_every_way(tmp_path: Path) -> None:
     write_data(tmp_path, TITLES)
     rows = run(tmp_path)
-    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
+    examples = tables.read(tmp_path / "examples.parquet", schemas.EXAMPLES)
     marks = last_examples(examples)
     wanted = [
         row["example_id"]
@@ -160,7 +160,7 @@ def test_last_histories_of_test_users_are_edited_in_every_way(tmp_path: Path) ->
 
 def test_what_is_put_in_is_trained_and_never_met(tmp_path: Path) -> None:
     write_data(tmp_path, TITLES)
-    events = tables.read(tmp_path / "interactions.parquet", tables.INTERACTIONS).to_pylist()
+    events = tables.read(tmp_path / "interactions.parquet", schemas.INTERACTIONS).to_pylist()
     put = [row for seed in range(5) for row in run(tmp_path, seed=seed) if row["put"]]
     assert len(put) == 5 * 2 * 4
     for row in put:
@@ -181,6 +181,6 @@ def test_a_sample_is_drawn_by_the_seed(tmp_path: Path) -> None:
 def test_a_kind_that_cannot_be_done_is_told(tmp_path: Path) -> None:
     write_tables(tmp_path, [[1, 2]] * 20, LONGEST, 21)
     rows = [{"item_id": i, "source_id": "", "raw_title": t, "title": t} for i, t in TITLES.items()]
-    tables.write_rows(tmp_path / "items.parquet", rows, tables.ITEMS)
+    tables.write_rows(tmp_path / "items.parquet", rows, schemas.ITEMS)
     with pytest.raises(UserError, match=r"names drop, and none of 2 histories"):
         run(tmp_path, kinds=["drop"])

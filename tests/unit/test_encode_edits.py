@@ -7,12 +7,12 @@ import pytest
 import torch
 from sequence_examples import RECOMMENDERS, training_settings, write_tables
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
 from recinterpreter.command import content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
-from recinterpreter.settings import EditedStates, Edits
+from recinterpreter.settings.evidence import EditedStates, Edits
 from recinterpreter.stages.edit_histories import edit_histories
 from recinterpreter.stages.encode_edits import encode_edits
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
         {"item_id": i, "source_id": str(i), "raw_title": f"T {i}", "title": f"T {i}"}
         for i in range(1, N_ITEMS + 1)
     ]
-    tables.write_rows(tmp_path / "items.parquet", rows, tables.ITEMS)
+    tables.write_rows(tmp_path / "items.parquet", rows, schemas.ITEMS)
     edit_histories(
         settings=Edits(kinds=KINDS, sample=9, seed=0),  # type: ignore[arg-type]
         items=tmp_path / "items.parquet",
@@ -62,11 +62,11 @@ def encode(folder: Path, recommender: str, names: list[str]) -> list[Path]:
 def test_states_are_those_of_each_edited_history_alone(recommender: str, folder: Path) -> None:
     paths = encode(folder, recommender, ["drop.parquet", "append.parquet"])
     model = load(folder / "config.json", folder / "model.safetensors", CPU)
-    edits = tables.read(folder / "edits.parquet", tables.EDITS).to_pylist()
+    edits = tables.read(folder / "edits.parquet", schemas.EDITS).to_pylist()
     for kind, path in zip(KINDS, paths, strict=True):
         wanted = [row for row in edits if row["edit"] == kind]
         positions, width = model.state_shape
-        rows = tables.read(path, tables.states_schema(positions, width))
+        rows = tables.read(path, schemas.states_schema(positions, width))
         assert rows["example_id"].to_pylist() == [row["example_id"] for row in wanted]
         for name, less in (("before", 1), ("after", 0)):
             states = tables.matrix(rows[name], positions)
@@ -93,8 +93,8 @@ def test_a_table_is_wanted_for_every_kind(folder: Path) -> None:
 
 
 def test_edits_of_other_examples_are_refused(folder: Path) -> None:
-    rows = tables.read(folder / "edits.parquet", tables.EDITS).to_pylist()
+    rows = tables.read(folder / "edits.parquet", schemas.EDITS).to_pylist()
     rows[0]["example_id"] = 10_000
-    tables.write_rows(folder / "edits.parquet", rows, tables.EDITS)
+    tables.write_rows(folder / "edits.parquet", rows, schemas.EDITS)
     with pytest.raises(UserError, match="of other examples"):
         encode(folder, "gru4rec", ["drop.parquet", "append.parquet"])

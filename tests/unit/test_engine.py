@@ -7,7 +7,7 @@ from language_models import TITLES, frozen, random_soft
 from recinterpreter.language_model import plain
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate, templates
-from recinterpreter.settings import Task
+from recinterpreter.settings.adapters import Task
 
 TASKS: tuple[Task, ...] = ("recovery", "residual")
 PHRASINGS = [template for task in TASKS for template in templates(task, "movies")]

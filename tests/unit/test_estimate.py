@@ -8,7 +8,7 @@ from adapter_examples import POSITIONS, WIDTH, asked_about, settings
 from language_models import TITLES, frozen
 from transformers import LlamaConfig
 
-from recinterpreter import cli, tables
+from recinterpreter import cli, schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.estimate import lines, read_settings
 from recinterpreter.interpretation.estimate import estimate
@@ -18,7 +18,7 @@ from recinterpreter.interpretation.workload import Workload
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.cost import sizes
 from recinterpreter.language_model.thin import outline, thin
-from recinterpreter.settings import Loading
+from recinterpreter.settings.language_model import Loading
 
 TINY = Path(__file__).parents[1] / "configs" / "tiny.yaml"
 CPU = torch.device("cpu")
@@ -37,12 +37,12 @@ def results(tmp_path: Path) -> Path:
         }
         for i in range(1, 61)
     ]
-    tables.write_rows(folder / "demo/examples.parquet", rows, tables.EXAMPLES)
+    tables.write_rows(folder / "demo/examples.parquet", rows, schemas.EXAMPLES)
     named = [
         {"item_id": i, "source_id": str(i), "raw_title": title, "title": title}
         for i, title in enumerate(TITLES, start=1)
     ]
-    tables.write_rows(folder / "demo/items.parquet", named, tables.ITEMS)
+    tables.write_rows(folder / "demo/items.parquet", named, schemas.ITEMS)
     return folder
 
 

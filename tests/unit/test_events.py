@@ -4,10 +4,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.events import read_events, read_items
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Columns, EventsSource, Ingest, Titles
+from recinterpreter.settings.data import Columns, EventsSource, Ingest, Titles
 from recinterpreter.stages.ingest_events import ingest_events
 
 COLUMNS = Columns(user="who", item="what", time="when", title="name", rating=None)
@@ -201,10 +201,10 @@ def stage(tmp_path: Path, events_table: Path, items_table: Path, **changed: obje
 
 def test_the_stage(tmp_path: Path) -> None:
     out = stage(tmp_path, events(tmp_path / "e.csv"), save(tmp_path / "i.parquet", ITEMS))
-    rows = tables.read(out / "interactions.parquet", tables.INTERACTIONS)
+    rows = tables.read(out / "interactions.parquet", schemas.INTERACTIONS)
     assert rows["user_id"].to_pylist() == [1, 1, 2, 3]
     assert rows["item_id"].to_pylist() == [1, 2, 2, 1]
-    assert tables.read(out / "items.parquet", tables.ITEMS)["title"].to_pylist() == ITEMS["name"]
+    assert tables.read(out / "items.parquet", schemas.ITEMS)["title"].to_pylist() == ITEMS["name"]
 
 
 def test_the_stage_refuses_unknown_items_lone_users_and_bad_titles(tmp_path: Path) -> None:

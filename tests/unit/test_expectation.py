@@ -19,7 +19,7 @@ from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.cost import sizes
 from recinterpreter.language_model.frozen import FrozenLanguageModel
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 NAMES = ["", *TITLES]
 

@@ -17,7 +17,7 @@ from recinterpreter.scoring.matcher import AnswerForm, Catalogue
 from recinterpreter.scoring.reading import reading_scores
 from recinterpreter.scoring.tasks import task_scores
 from recinterpreter.scoring.verdicts import judge
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 N = 200
 SETTINGS = Scores(

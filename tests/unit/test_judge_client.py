@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from judge_server import FAULTS, KEY, STALLS, faulty
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.judge.access import Endpoint, given_endpoint
 from recinterpreter.judge.client import Question, ask, question
 from recinterpreter.judge.prompts import question as prompt_of
 from recinterpreter.judge.replies import Replies
-from recinterpreter.settings import Judging, JudgingPace
+from recinterpreter.settings.evidence import Judging, JudgingPace
 
 MODELS = ["one", "two"]
 TITLES = ["Alien", "Brazil", "Casablanca"]
@@ -213,7 +213,7 @@ def cases(path: Path, count: int) -> None:
         | {"offered_by": ["random", "sasrec", "dreamrec"]}
         for i in range(1, count + 1)
     ]
-    tables.write_rows(path, rows, tables.JUDGE_CASES)
+    tables.write_rows(path, rows, schemas.JUDGE_CASES)
 
 
 def test_a_killed_run_goes_on_and_the_key_is_nowhere(tmp_path):
@@ -253,7 +253,7 @@ def test_a_killed_run_goes_on_and_the_key_is_nowhere(tmp_path):
         assert len(again) <= answered - whole
         assert server.answered.total() - answered == 90 - whole
         assert server.asked.total() > asked
-    found = tables.read(tmp_path / "judgements.parquet", tables.JUDGEMENTS)
+    found = tables.read(tmp_path / "judgements.parquet", schemas.JUDGEMENTS)
     assert len(found) == 90
     assert set(found["picked"].to_pylist()) == {"random", "sasrec", "dreamrec"}
     assert tables.metadata(tmp_path / "judgements.parquet")["judges"] == ["one"]

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from recinterpreter.scoring.judge import TABLE_3, judge_scores, published_judgements
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 SETTINGS = Scores(cutoffs=[10], confidence=0.95, resamples=400, seed=0, power=0.8, similarity=0.85)
 SOURCES = ["random", "sasrec", "dreamrec"]

@@ -6,18 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.judge import judge_scores
-from recinterpreter.settings import (
-    DemoSource,
-    Ingest,
-    JudgeCases,
-    Judging,
-    JudgingPace,
-    Scores,
-    Titles,
-)
+from recinterpreter.settings.data import DemoSource, Ingest, Titles
+from recinterpreter.settings.evidence import JudgeCases, Judging, JudgingPace
+from recinterpreter.settings.scores import Scores
 from recinterpreter.stages.ask_judges import ask_judges
 from recinterpreter.stages.ingest_demo import ingest_demo
 from recinterpreter.stages.make_judge_cases import make_judge_cases, words_of
@@ -79,10 +73,10 @@ def demo(tmp_path_factory) -> Path:
             | {"source": "oracle", "last": True, "expected": [target], "named": named, "hits": 0}
             | {"spans": [24, 24 + len(says)] if says else [], "correct": False, "text": text}
         )
-    tables.write_rows(folder / "examples.parquet", examples, tables.EXAMPLES, {"history": 10})
+    tables.write_rows(folder / "examples.parquet", examples, schemas.EXAMPLES, {"history": 10})
     about = {"recommender": "sasrec", "seed": 0}
-    tables.write_rows(folder / "recommended.parquet", recommended, tables.RECOMMENDED, about)
-    tables.write_rows(folder / "oracle_verdicts.parquet", verdicts, tables.VERDICTS)
+    tables.write_rows(folder / "recommended.parquet", recommended, schemas.RECOMMENDED, about)
+    tables.write_rows(folder / "oracle_verdicts.parquet", verdicts, schemas.VERDICTS)
     return folder
 
 
@@ -96,7 +90,7 @@ def make(demo: Path, out: Path, seed: int = 0, recommended: str = "recommended")
         sheet=out / "sheet.csv",
         key=out / "key.csv",
     )
-    return tables.read(out / "cases.parquet", tables.JUDGE_CASES).to_pylist()
+    return tables.read(out / "cases.parquet", schemas.JUDGE_CASES).to_pylist()
 
 
 def asked(demo: Path, out: Path, *models: str) -> pl.DataFrame:
@@ -108,7 +102,7 @@ def asked(demo: Path, out: Path, *models: str) -> pl.DataFrame:
         replies=str(out / "replies.jsonl"),
         judgements=out / "judgements.parquet",
     )
-    found = pl.from_arrow(tables.read(out / "judgements.parquet", tables.JUDGEMENTS))
+    found = pl.from_arrow(tables.read(out / "judgements.parquet", schemas.JUDGEMENTS))
     assert isinstance(found, pl.DataFrame)
     return found
 
@@ -119,7 +113,7 @@ def test_cases_offer_what_each_source_would(demo, tmp_path):
     titles = dict(pl.read_parquet(demo / "items.parquet")["item_id", "title"].iter_rows())
     best = {
         row["example_id"]: titles[row["items"][0]]
-        for row in tables.read(demo / "recommended.parquet", tables.RECOMMENDED).to_pylist()
+        for row in tables.read(demo / "recommended.parquet", schemas.RECOMMENDED).to_pylist()
     }
     events = pl.read_parquet(demo / "interactions.parquet").sort("user_id", "position")
     seen = dict(events.group_by("user_id").agg("item_id").iter_rows())
@@ -151,8 +145,8 @@ def test_the_same_seed_makes_the_same_bytes_and_another_one_others(demo, tmp_pat
 
 
 def test_recommendations_of_another_seed_are_refused(demo, tmp_path):
-    rows = tables.read(demo / "recommended.parquet", tables.RECOMMENDED)
-    tables.write(demo / "other.parquet", rows, tables.RECOMMENDED, {"seed": 5})
+    rows = tables.read(demo / "recommended.parquet", schemas.RECOMMENDED)
+    tables.write(demo / "other.parquet", rows, schemas.RECOMMENDED, {"seed": 5})
     with pytest.raises(UserError, match="for seed 0; delete them"):
         make(demo, tmp_path, recommended="other")
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.data.movielens import read_movielens
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Ingest, MovieLensSource, Split, Titles
+from recinterpreter.settings.data import Ingest, MovieLensSource, Split, Titles
 from recinterpreter.stages.ingest_ml_100k import ingest_ml_100k
 from recinterpreter.stages.split_examples import split_examples
 
@@ -81,9 +81,9 @@ def test_windows_line_ends(tmp_path: Path) -> None:
 
 def test_the_stage_writes_tables_and_counts(tmp_path: Path) -> None:
     paths = ingest(write(tmp_path / "in"), tmp_path)
-    users = tables.read(paths["users"], tables.USERS)
+    users = tables.read(paths["users"], schemas.USERS)
     assert users["source_id"].to_pylist() == ["8", "7", "9"]
-    rows = tables.read(paths["interactions"], tables.INTERACTIONS).to_pylist()
+    rows = tables.read(paths["interactions"], schemas.INTERACTIONS).to_pylist()
     assert [(r["user_id"], r["item_id"], r["time"], r["position"]) for r in rows] == [
         (1, 2, 90, 0),
         (2, 1, 100, 0),
@@ -214,12 +214,12 @@ def test_real_counts(real: dict[str, Path]) -> None:
         "history": 10,
         "unit": "sequence",
     }
-    items = tables.read(real["items"], tables.ITEMS)
+    items = tables.read(real["items"], schemas.ITEMS)
     assert len(items) == 1682
     assert len(set(items["raw_title"].to_pylist())) == 1664  # the spec's count
-    assert len(tables.read(real["interactions"], tables.INTERACTIONS)) == 100_000
+    assert len(tables.read(real["interactions"], schemas.INTERACTIONS)) == 100_000
     assert "Empire Strikes Back" in items["title"].to_pylist()
-    examples = tables.read(real["examples"], tables.EXAMPLES).to_pylist()
+    examples = tables.read(real["examples"], schemas.EXAMPLES).to_pylist()
     assert len(examples) == 100_000 - 943
     users = defaultdict(set)
     for row in examples:
@@ -236,10 +236,10 @@ def test_real_histories_against_the_raw_file(real: dict[str, Path]) -> None:
         events.sort(key=lambda event: event[0])  # stable: ties in the file's order
     ranked = sorted(by_user, key=lambda user: by_user[user][0][0])
 
-    source_user = tables.read(real["users"], tables.USERS)["source_id"].to_pylist()
-    source_item = tables.read(real["items"], tables.ITEMS)["source_id"].to_pylist()
+    source_user = tables.read(real["users"], schemas.USERS)["source_id"].to_pylist()
+    source_item = tables.read(real["items"], schemas.ITEMS)["source_id"].to_pylist()
     last = {}
-    for row in tables.read(real["examples"], tables.EXAMPLES).to_pylist():
+    for row in tables.read(real["examples"], schemas.EXAMPLES).to_pylist():
         if row["split"] == "test":
             last[source_user[row["user_id"] - 1]] = row  # positions ascend
     # the authors' group's test users: ranks 848-942 (from 0) by first timestamp

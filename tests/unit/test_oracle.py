@@ -9,7 +9,7 @@ import pytest
 import torch
 from sequence_examples import training_settings, write_tables
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
 from recinterpreter.command import content_digest
 from recinterpreter.data.evaluated import evaluated_examples
@@ -19,7 +19,7 @@ from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.recommenders.oracle import Dreams, extended_states
 from recinterpreter.recommenders.sequence import SequenceBatch
-from recinterpreter.settings import OracleItems
+from recinterpreter.settings.recommenders import OracleItems
 from recinterpreter.stages import generate_oracle_items as stage
 from recinterpreter.stages.generate_oracle_items import generate_oracle_items
 
@@ -130,10 +130,10 @@ def generate(folder: Path, batch_size: int = 99, precision: str = "float32") -> 
 def test_the_tables_are_of_the_evaluated_examples(tmp_path: Path) -> None:
     write_all(tmp_path)
     states, oracle = generate(tmp_path)
-    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
+    examples = tables.read(tmp_path / "examples.parquet", schemas.EXAMPLES)
     chosen = evaluated_examples(examples, 12, 1)
-    read = tables.read(states, tables.states_schema(HISTORY, WIDTH))
-    dreamt = tables.read(oracle, tables.oracle_schema(WIDTH))
+    read = tables.read(states, schemas.states_schema(HISTORY, WIDTH))
+    dreamt = tables.read(oracle, schemas.oracle_schema(WIDTH))
     assert read["example_id"].to_pylist() == dreamt["example_id"].to_pylist() == chosen.tolist()
     rows = examples.take(chosen - 1)
     assert dreamt["user_id"].equals(rows["user_id"])
@@ -156,9 +156,9 @@ def test_the_tables_are_of_the_evaluated_examples(tmp_path: Path) -> None:
 def test_a_dream_is_described_by_what_its_user_has_met(tmp_path: Path) -> None:
     write_all(tmp_path)
     _, oracle = generate(tmp_path)
-    rows = tables.read(oracle, tables.oracle_schema(WIDTH)).to_pylist()
-    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pylist()
-    events = tables.read(tmp_path / "interactions.parquet", tables.INTERACTIONS).to_pylist()
+    rows = tables.read(oracle, schemas.oracle_schema(WIDTH)).to_pylist()
+    examples = tables.read(tmp_path / "examples.parquet", schemas.EXAMPLES).to_pylist()
+    events = tables.read(tmp_path / "interactions.parquet", schemas.INTERACTIONS).to_pylist()
     model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
     items = model.item_table.weight.detach().numpy()
     for row in rows:
@@ -201,8 +201,8 @@ def test_neither_batches_nor_row_groups_change_a_dream(
     monkeypatch.setattr(stage, "_ROW_GROUP_BYTES", 5 * 2 * HISTORY * WIDTH * 4)
     parts = generate(tmp_path, 2)
     assert [pq.ParquetFile(path).num_row_groups for path in (*whole, *parts)] == [1, 1, 3, 3]
-    schemas = tables.states_schema(HISTORY, WIDTH), tables.oracle_schema(WIDTH)
-    for schema, *paths in zip(schemas, whole, parts, strict=True):
+    wanted = schemas.states_schema(HISTORY, WIDTH), schemas.oracle_schema(WIDTH)
+    for schema, *paths in zip(wanted, whole, parts, strict=True):
         one, other = (tables.read(path, schema) for path in paths)
         for field in schema:
             columns = one[field.name], other[field.name]
@@ -218,8 +218,8 @@ def test_neither_batches_nor_row_groups_change_a_dream(
 def test_half_precision_is_that_of_the_states_alone(tmp_path: Path) -> None:
     write_all(tmp_path)
     states, oracle = generate(tmp_path, precision="float16")
-    tables.read(states, tables.states_schema(HISTORY, WIDTH, "float16"))
-    tables.read(oracle, tables.oracle_schema(WIDTH))
+    tables.read(states, schemas.states_schema(HISTORY, WIDTH, "float16"))
+    tables.read(oracle, schemas.oracle_schema(WIDTH))
 
 
 def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 from safetensors.numpy import save_file
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Probing
+from recinterpreter.settings.evidence import Probing
 from recinterpreter.stages.probe_states import probe_states
 
 N_ITEMS, WIDTH, HISTORY, N_USERS = 12, 12, 4, 200
@@ -36,7 +36,7 @@ def folder(tmp_path):
     rows = [
         {"item_id": i, "source_id": f"f{i}", "raw_title": t, "title": t} for i, t in titles.items()
     ]
-    tables.write_rows(tmp_path / "items.parquet", rows, tables.ITEMS)
+    tables.write_rows(tmp_path / "items.parquet", rows, schemas.ITEMS)
     events, examples, after, before, marks = [], [], [], [], []
     for user in range(1, N_USERS + 1):
         items = 1 + (rng.integers(N_ITEMS) + np.arange(7)) % N_ITEMS
@@ -56,9 +56,9 @@ def folder(tmp_path):
                 {"example_id": len(examples) + 1, "user_id": user, "position": position, "time": 0}
                 | {"history": history.tolist(), "target": int(items[position]), "split": split}
             )
-    tables.write_rows(tmp_path / "interactions.parquet", events, tables.INTERACTIONS)
+    tables.write_rows(tmp_path / "interactions.parquet", events, schemas.INTERACTIONS)
     about = {"history": HISTORY}
-    tables.write_rows(tmp_path / "examples.parquet", examples, tables.EXAMPLES, about)
+    tables.write_rows(tmp_path / "examples.parquet", examples, schemas.EXAMPLES, about)
     lengths, places = np.array(marks), np.arange(HISTORY)
     columns = {
         "example_id": np.arange(1, len(examples) + 1),
@@ -68,7 +68,7 @@ def folder(tmp_path):
         "after_mask": places < lengths[:, None],
     }
     noted = {"recommender": "sasrec", "seed": 3, "shape": [HISTORY, WIDTH], "source": "recorded"}
-    schema = tables.states_schema(HISTORY, WIDTH)
+    schema = schemas.states_schema(HISTORY, WIDTH)
     tables.write(tmp_path / "states.parquet", columns, schema, noted)
     save_file({"item_table.weight": vectors}, tmp_path / "model.safetensors")
     return tmp_path
@@ -85,7 +85,7 @@ def probed(folder, name="probes.parquet", settings=SETTINGS):
 
 def test_what_is_plainly_in_the_states_is_found_by_every_decoder(folder):
     path = probed(folder)
-    rows = tables.read(path, tables.PROBES).to_pylist()
+    rows = tables.read(path, schemas.PROBES).to_pylist()
     assert tables.metadata(path)["seed"] == 3
     assert len(rows) == 3 * 3 * 60
     for row in rows:
@@ -101,8 +101,8 @@ def test_what_is_plainly_in_the_states_is_found_by_every_decoder(folder):
 
 def test_a_title_that_two_items_bear_is_right_for_both(folder):
     """Where items 1 and 2 have the same state, an answer that names either names both."""
-    table = tables.read(folder / "states.parquet", tables.states_schema(HISTORY, WIDTH))
-    examples = tables.read(folder / "examples.parquet", tables.EXAMPLES).to_pylist()
+    table = tables.read(folder / "states.parquet", schemas.states_schema(HISTORY, WIDTH))
+    examples = tables.read(folder / "examples.parquet", schemas.EXAMPLES).to_pylist()
     after = np.stack(table["after"].to_pylist()).reshape(-1, HISTORY, WIDTH)
     for states, example in zip(after, examples, strict=True):
         for place, item in enumerate(example["history"]):
@@ -111,9 +111,12 @@ def test_a_title_that_two_items_bear_is_right_for_both(folder):
     columns = {name: table[name] for name in table.column_names}
     columns |= {"after": after.reshape(len(after), -1).astype(np.float32)}
     columns["before"] = np.zeros_like(columns["after"])
-    schema, noted = tables.states_schema(HISTORY, WIDTH), tables.metadata(folder / "states.parquet")
+    schema, noted = (
+        schemas.states_schema(HISTORY, WIDTH),
+        tables.metadata(folder / "states.parquet"),
+    )
     tables.write(folder / "states.parquet", columns, schema, noted)
-    rows = tables.read(probed(folder), tables.PROBES).filter(
+    rows = tables.read(probed(folder), schemas.PROBES).filter(
         pa.compute.equal(pa.compute.field("task"), "residual")
     )
     assert all(rows["correct"].to_pylist())
@@ -135,8 +138,8 @@ def test_an_item_table_of_another_catalogue_is_refused(folder):
 
 def test_without_validation_examples_the_user_is_told(folder):
     path = folder / "examples.parquet"
-    table = tables.read(path, tables.EXAMPLES).to_pylist()
+    table = tables.read(path, schemas.EXAMPLES).to_pylist()
     rows = [row | {"split": row["split"].replace("validation", "train")} for row in table]
-    tables.write_rows(path, rows, tables.EXAMPLES, {"history": HISTORY})
+    tables.write_rows(path, rows, schemas.EXAMPLES, {"history": HISTORY})
     with pytest.raises(UserError, match=r"bounds.decoders: \[\]"):
         probed(folder)

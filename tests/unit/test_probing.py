@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.held import Held, drawn_examples, last_states, read_held
 from recinterpreter.interpretation.probing import items_met, named_items, ranks_of_targets, told
@@ -105,7 +105,7 @@ def examples(splits: list[str]) -> pa.Table:
         | {"target": 2, "time": 0, "split": split}
         for i, split in enumerate(splits)
     ]
-    return pa.Table.from_pylist(rows, schema=tables.EXAMPLES)
+    return pa.Table.from_pylist(rows, schema=schemas.EXAMPLES)
 
 
 def test_examples_are_drawn_of_their_split_alone():
@@ -126,7 +126,7 @@ def test_states_are_read_in_the_order_of_the_ids(tmp_path):
     mask = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1], [1, 1, 1]], bool)
     rows = {"example_id": [1, 2, 3, 4], "before": values + 100, "after": values}
     rows |= {"before_mask": mask & (np.arange(3) < mask.sum(1)[:, None] - 1), "after_mask": mask}
-    tables.write(path, rows, tables.states_schema(3, 2), {"shape": [3, 2]})
+    tables.write(path, rows, schemas.states_schema(3, 2), {"shape": [3, 2]})
     table = examples(["train"] * 4)
     first, second = read_held(path, table, [np.array([4, 1]), np.array([2])])
     assert first.before.tolist() == [[120, 121], [0, 0]]

@@ -21,7 +21,7 @@ from sequence_examples import (
 )
 from torch import Tensor
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
 from recinterpreter.data.split import build_examples
 from recinterpreter.errors import UserError
@@ -30,7 +30,8 @@ from recinterpreter.recommenders.models import build
 from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, rank_examples, ranks
 from recinterpreter.recommenders.sequence import SequenceBatch
 from recinterpreter.recommenders.windows import from_rows
-from recinterpreter.settings import Baseline, Split
+from recinterpreter.settings.data import Split
+from recinterpreter.settings.recommenders import Baseline
 from recinterpreter.stages.rank_baseline import rank_baseline
 from recinterpreter.stages.rank_recommender import rank_recommender
 
@@ -177,7 +178,7 @@ def test_hit_rate_and_ndcg_are_their_closed_forms() -> None:
 
 
 def facts_of(folder: Path) -> dict[str, list[object]]:
-    return tables.read(folder / "ranking.parquet", tables.RANKING).to_pydict()
+    return tables.read(folder / "ranking.parquet", schemas.RANKING).to_pydict()
 
 
 def test_both_stages_rank_validation_and_test(tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_both_stages_rank_validation_and_test(tmp_path: Path) -> None:
     rank_baseline(settings=Baseline(baseline="popularity"), **given)
     assert tables.metadata(given["ranking"]) == {"recommender": "popularity", "seed": None}
     second = facts_of(tmp_path)
-    examples = tables.read(given["examples"], tables.EXAMPLES).to_pydict()
+    examples = tables.read(given["examples"], schemas.EXAMPLES).to_pydict()
     wanted = [s for s in examples["split"] if s != "train"]
     for rows in (first, second):
         assert rows["split"] == wanted

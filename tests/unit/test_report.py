@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from report_tables import EVIL, make_results, settings
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
 from recinterpreter.language_model.adapter import WANTED_CAPACITY
@@ -90,7 +90,7 @@ def test_the_same_tables_give_the_same_bytes(page, results, tmp_path):
 
 
 def score(results: Path, **key) -> dict:
-    rows = tables.read(results / "demo/embedded/scores.parquet", tables.SCORES).to_pylist()
+    rows = tables.read(results / "demo/embedded/scores.parquet", schemas.SCORES).to_pylist()
     (row,) = [r for r in rows if all(r[k] == v for k, v in key.items())]
     return row
 
@@ -126,13 +126,13 @@ def test_numbers_are_read_and_not_computed(results, tmp_path):
     copy = tmp_path / "results"
     make_results(copy, settings())
     path = copy / "demo/embedded/scores.parquet"
-    rows = tables.read(path, tables.SCORES).to_pylist()
+    rows = tables.read(path, schemas.SCORES).to_pylist()
     for row in rows:
         if row["metric"] == "accuracy" and row["source"] == "recorded":
             row["value"] = 0.12345
         if row["metric"] in ("reads the state", "reads what was learned", "follows the edits"):
             row["value"] = 0.0
-    tables.write_rows(path, rows, tables.SCORES)
+    tables.write_rows(path, rows, schemas.SCORES)
     page = render(settings(), copy)
     assert "names it in 12.3&nbsp;%" in page
     assert "✓ yes" not in page
@@ -152,7 +152,7 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
 
 def test_bounds_stand_beside_what_the_llm_reads(page, results, tmp_path):
     rows = {row[0]: row[1:] for row in rows_of(page, "how much is in the vector")}
-    scores = tables.read(results / "demo/embedded/scores.parquet", tables.SCORES).to_pylist()
+    scores = tables.read(results / "demo/embedded/scores.parquet", schemas.SCORES).to_pylist()
     found = {
         row["metric"]: row["value"]
         for row in scores
@@ -264,7 +264,7 @@ def searched(folder: Path) -> Settings:
     path = folder / "demo" / "recommenders" / "sasrec" / "search" / "trials.parquet"
     noted = {"recommender": "sasrec", "keys": ["embedding_size", "l2"], "chosen_by": "ndcg@10"}
     noted["recipe"] = {"embedding_size": 64, "l2": 0.0, "layers": 3}
-    tables.write_rows(path, rows, tables.trials_schema({"embedding_size": 1, "l2": 0.1}), noted)
+    tables.write_rows(path, rows, schemas.trials_schema({"embedding_size": 1, "l2": 0.1}), noted)
     return Settings.model_validate_json(json.dumps(config))
 
 

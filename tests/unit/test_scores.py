@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.comparison import Cell
 from recinterpreter.scoring.matcher import Catalogue
@@ -17,7 +17,7 @@ from recinterpreter.scoring.reading import reading_scores
 from recinterpreter.scoring.recovery import hits_of_popular, most_popular
 from recinterpreter.scoring.statistics import UserBootstrap, wilson
 from recinterpreter.scoring.tasks import task_scores
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 SETTINGS = Scores(
     cutoffs=[1, 10], confidence=0.95, resamples=400, seed=0, power=0.8, similarity=0.85
@@ -253,5 +253,5 @@ def test_oracle_items_count_hits_and_what_was_met_before():
 
 def test_rows_fit_the_schema(tmp_path):
     rows = list(task_scores(verdicts("recorded"), CATALOGUE, [1], 3, SETTINGS))
-    tables.write_rows(tmp_path / "scores.parquet", rows, tables.SCORES)
-    assert tables.read(tmp_path / "scores.parquet", tables.SCORES).num_rows == len(rows)
+    tables.write_rows(tmp_path / "scores.parquet", rows, schemas.SCORES)
+    assert tables.read(tmp_path / "scores.parquet", schemas.SCORES).num_rows == len(rows)

@@ -11,14 +11,14 @@ import pytest
 import yaml
 from sequence_examples import training_settings, walks, write_tables
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, read_json
 from recinterpreter.configuration import load
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
 from recinterpreter.recommenders.selection import Trial, ranked, rows, varied
 from recinterpreter.search import LONGEST_SLUG, slug
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 from recinterpreter.stages.select_recipe import select_recipe
 from recinterpreter.stages.train_recommender import train_recommender
 from recinterpreter.stages.try_recipe import try_recipe
@@ -322,7 +322,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_stages_choose_a_recipe_that_learns_over_one_that_does_not(searched: Path) -> None:
-    table = tables.read(searched / "trials.parquet", tables.TRIALS)
+    table = tables.read(searched / "trials.parquet", schemas.TRIALS)
     assert table.schema.names[:2] == ["trial", "learning_rate"]
     best, *others = table.to_pylist()
     assert best["chosen"]
@@ -351,7 +351,7 @@ def test_a_trial_that_diverges_is_noted_and_not_chosen(searched: Path, tmp_path:
     trials, steps = (list(paths) for paths in zip(*made, strict=True))
     select_recipe(trials=trials, steps=steps, **given)
     assert read_json(tmp_path / "recipe.json")["learning_rate"] == 0.01
-    last = tables.read(tmp_path / "trials.parquet", tables.TRIALS).to_pylist()[-1]
+    last = tables.read(tmp_path / "trials.parquet", schemas.TRIALS).to_pylist()[-1]
     assert (last["epochs"], last["validation ndcg@10"], last["chosen"]) == (0, 0.0, False)
     with pytest.raises(UserError, match=r"all 1 trials diverged; lower .*search\.sasrec"):
         select_recipe(trials=trials[:1], steps=steps[:1], **given)

@@ -13,7 +13,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.interpretation.self_check import check_adapter
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import PerPositionAdapter, build
-from recinterpreter.settings import AdapterKind
+from recinterpreter.settings.adapters import AdapterKind
 
 STATES = asked_about(100, "residual").states
 SCALE = 0.3

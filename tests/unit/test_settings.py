@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from recinterpreter.experiment import LLM, Settings
-from recinterpreter.settings import AdapterKind, Control
+from recinterpreter.settings.adapters import AdapterKind
+from recinterpreter.settings.answers import Control
 
 ROOT = Path(__file__).parents[2]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

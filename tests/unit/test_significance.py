@@ -12,7 +12,7 @@ from recinterpreter.scoring.published import TABLE_2, published_scores
 from recinterpreter.scoring.residual import between_recommenders
 from recinterpreter.scoring.significance import detectable_difference, fisher, holm
 from recinterpreter.scoring.statistics import UserBootstrap, wilson
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 SETTINGS = Scores(
     cutoffs=[1, 10], confidence=0.95, resamples=200, seed=0, power=0.8, similarity=0.85

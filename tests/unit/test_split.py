@@ -13,7 +13,7 @@ from recinterpreter.data.interactions import build_interactions
 from recinterpreter.data.split import SPLITS, build_examples
 from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Split, Titles
+from recinterpreter.settings.data import Split, Titles
 
 UNITS = ("sequence", "time", "leave-one-out")
 N_ITEMS = 9

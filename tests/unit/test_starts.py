@@ -15,7 +15,7 @@ from recinterpreter.interpretation.starts import closed_form_start, start
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.codes import Codes
-from recinterpreter.settings import AdapterKind, Task
+from recinterpreter.settings.adapters import AdapterKind, Task
 
 CPU = torch.device("cpu")
 TASKS: tuple[Task, ...] = ("residual", "recovery")

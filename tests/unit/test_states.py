@@ -9,13 +9,14 @@ import pytest
 import torch
 from sequence_examples import RECOMMENDERS, training_settings, write_tables
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
 from recinterpreter.command import content_digest
 from recinterpreter.data.evaluated import evaluated_examples
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
-from recinterpreter.settings import States, StateSelection
+from recinterpreter.settings.answers import StateSelection
+from recinterpreter.settings.recommenders import States
 from recinterpreter.stages import encode_states as stage
 from recinterpreter.stages.encode_states import encode_states
 from recinterpreter.stages.select_states import select_states
@@ -65,8 +66,8 @@ def test_states_are_those_of_each_history_alone(recommender: str, tmp_path: Path
     path = encode(tmp_path, recommender)
     model = load(tmp_path / "config.json", tmp_path / "model.safetensors", CPU)
     positions, width = model.state_shape
-    rows = tables.read(path, tables.states_schema(positions, width))
-    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES).to_pydict()
+    rows = tables.read(path, schemas.states_schema(positions, width))
+    examples = tables.read(tmp_path / "examples.parquet", schemas.EXAMPLES).to_pydict()
     assert rows["example_id"].to_pylist() == examples["example_id"]
     for name, less in (("before", 1), ("after", 0)):
         states = tables.matrix(rows[name], positions)
@@ -86,8 +87,8 @@ def test_caser_has_one_vector_of_all_that_its_filters_find(tmp_path: Path) -> No
     states = encode(tmp_path, "caser")
     width = WIDTH + 4 * 2  # of a vertical filter, and four filters of two sizes
     assert tables.metadata(states)["shape"] == [1, width]
-    rows = tables.read(states, tables.states_schema(1, width))
-    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
+    rows = tables.read(states, schemas.states_schema(1, width))
+    examples = tables.read(tmp_path / "examples.parquet", schemas.EXAMPLES)
     lengths = np.array([len(history) for history in examples["history"].to_pylist()])
     assert (lengths == 1).any()
     assert tables.matrix(rows["after_mask"], 1).all()
@@ -123,8 +124,8 @@ def test_floats_are_stored_split_and_compressed(precision: str, tmp_path: Path) 
 
 def test_half_precision_is_the_rounded_single(tmp_path: Path) -> None:
     single, half = (encode(tmp_path, precision=p) for p in ("float32", "float16"))
-    wanted = tables.matrix(tables.read(single, tables.states_schema(HISTORY, WIDTH))["after"], 4)
-    schema = tables.states_schema(HISTORY, WIDTH, "float16")
+    wanted = tables.matrix(tables.read(single, schemas.states_schema(HISTORY, WIDTH))["after"], 4)
+    schema = schemas.states_schema(HISTORY, WIDTH, "float16")
     found = tables.matrix(tables.read(half, schema)["after"], 4)
     assert np.array_equal(found, wanted.astype(np.float16))
 
@@ -165,7 +166,7 @@ def test_row_groups_bound_the_memory_whatever_the_batch(
         assert max(sizes) == 10
         assert len(sizes) == -(-sum(sizes) // 10)
     first, second = (
-        tables.matrix(tables.read(p, tables.states_schema(HISTORY, WIDTH))["after"], HISTORY)
+        tables.matrix(tables.read(p, schemas.states_schema(HISTORY, WIDTH))["after"], HISTORY)
         for p in paths
     )
     np.testing.assert_allclose(first, second, atol=1e-6)
@@ -189,9 +190,9 @@ def test_every_source_has_the_evaluated_examples(
 ) -> None:
     states = encode(tmp_path, recommender, precision)
     positions, width = tables.metadata(states)["shape"]
-    examples = tables.read(tmp_path / "examples.parquet", tables.EXAMPLES)
+    examples = tables.read(tmp_path / "examples.parquet", schemas.EXAMPLES)
     chosen = evaluated_examples(examples, 12, 1)
-    schema = tables.states_schema(positions, width, precision)
+    schema = schemas.states_schema(positions, width, precision)
     everything = tables.read(states, schema)
     found = {}
     for path in select(tmp_path, states):
@@ -230,7 +231,7 @@ def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_states_of_other_examples_are_refused(tmp_path: Path) -> None:
     states = encode(tmp_path)
-    rows = tables.read(states, tables.states_schema(HISTORY, WIDTH))
+    rows = tables.read(states, schemas.states_schema(HISTORY, WIDTH))
     other = tmp_path / "other.parquet"
     for part, message in ((rows.slice(0, 20), "states of 20 examples"), (rows[3:], "not of these")):
         tables.write(other, part, rows.schema, tables.metadata(states))

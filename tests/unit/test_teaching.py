@@ -9,7 +9,7 @@ import pytest
 import torch
 from language_models import LOADING, RUNNING, TITLES, frozen, settings, untaught
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress
 from recinterpreter.command import InputPath
 from recinterpreter.language_model.causal import LanguageModel
@@ -26,7 +26,7 @@ from recinterpreter.language_model.teaching import (
     residual_slots,
     teach,
 )
-from recinterpreter.settings import Teaching
+from recinterpreter.settings.language_model import Teaching
 from recinterpreter.stages import teach_language_model as stage
 
 
@@ -124,7 +124,7 @@ def test_no_interaction_is_among_its_inputs() -> None:
         for node in ast.walk(ast.parse(inspect.getsource(stage)))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "tables.read"
     ]
-    assert reads == ["tables.read(items, tables.ITEMS, ['title'])"]
+    assert reads == ["tables.read(items, schemas.ITEMS, ['title'])"]
 
 
 def test_the_rule_has_the_catalogue_as_its_only_input() -> None:
@@ -140,7 +140,7 @@ def test_the_stage_makes_a_model_that_loads(tmp_path: Path) -> None:
         {"item_id": i + 1, "source_id": str(i), "raw_title": t, "title": t}
         for i, t in enumerate(TITLES)
     ]
-    tables.write_rows(items, rows, tables.ITEMS)
+    tables.write_rows(items, rows, schemas.ITEMS)
     names = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from recinterpreter.data.titles import build_items, styled
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Titles
+from recinterpreter.settings.data import Titles
 
 PAPER = Titles(style="paper", allow_markup=False)
 

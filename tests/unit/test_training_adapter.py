@@ -22,7 +22,7 @@ from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.causal import Tokens
 from recinterpreter.language_model.frozen import FrozenLanguageModel, Told
 from recinterpreter.language_model.prompts import PromptTemplate
-from recinterpreter.settings import Task
+from recinterpreter.settings.adapters import Task
 
 
 def test_the_papers_schedule() -> None:

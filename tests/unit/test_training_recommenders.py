@@ -18,7 +18,7 @@ from sequence_examples import (
 )
 from torch import Tensor
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, read_json, read_tensors
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
@@ -29,7 +29,7 @@ from recinterpreter.recommenders.sequence import (
     without_padding,
 )
 from recinterpreter.recommenders.training import CHOICE, Report, train
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 from recinterpreter.stages.train_recommender import train_recommender
 
 CPU = torch.device("cpu")
@@ -269,7 +269,7 @@ def test_the_stage_writes_all_that_is_needed_to_rebuild_the_model(
     assert 1 <= facts["best_epoch"] <= facts["epochs"] == 6
     model = load(config, weights, CPU)
     assert set(read_tensors(weights)) == set(model.state_dict())
-    rows = tables.read(steps, tables.STEPS).to_pylist()
+    rows = tables.read(steps, schemas.STEPS).to_pylist()
     figures = {f"validation {name}" for name in ("ndcg@10", "hr@10", "hr@20")}
     assert {row["metric"] for row in rows} == {"loss", *figures}
     assert [r["epoch"] for r in rows if r["metric"] == "loss"] == [1, 2, 3, 4, 5, 6]

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.matcher import AnswerForm, Catalogue
 from recinterpreter.scoring.verdicts import expected_items, judge
@@ -78,7 +78,7 @@ def test_the_stage_judges_every_answer(tmp_path):
             {"item_id": i, "source_id": str(i), "raw_title": t, "title": t}
             for i, t in TITLES.items()
         ],
-        tables.ITEMS,
+        schemas.ITEMS,
     )
     examples = [
         (1, 1, 1, [1], "train"),
@@ -92,7 +92,7 @@ def test_the_stage_judges_every_answer(tmp_path):
             | {"split": split}
             for e, u, p, h, split in examples
         ],
-        tables.EXAMPLES,
+        schemas.EXAMPLES,
     )
     cell = {"recommender": "sasrec", "seed": 0, "adapter": "conv_linear", "source": "recorded"}
     forms = {"answer_prefix": FORM.prefix, "answer_suffix": FORM.suffix}
@@ -104,11 +104,11 @@ def test_the_stage_judges_every_answer(tmp_path):
             | {"n_new_tokens": 5, "finished": True}
             for e in (2, 3)
         ]
-        tables.write_rows(answers[-1], rows, tables.ANSWERS, {**cell, "task": task, **forms})
+        tables.write_rows(answers[-1], rows, schemas.ANSWERS, {**cell, "task": task, **forms})
     give_verdicts(
         items=paths["items"], examples=paths["examples"], answers=answers, verdicts=paths["out"]
     )
-    rows = tables.read(paths["out"], tables.VERDICTS).to_pylist()
+    rows = tables.read(paths["out"], schemas.VERDICTS).to_pylist()
     assert [(r["task"], r["example_id"], r["hits"], r["correct"], r["last"]) for r in rows] == [
         ("recovery", 2, 2, True, False),
         ("recovery", 3, 2, False, True),
@@ -120,9 +120,9 @@ def test_the_stage_judges_every_answer(tmp_path):
 
     foreign = pa.Table.from_pylist(
         [{"example_id": 1, "template": "", "text": "", "n_new_tokens": 0, "finished": True}],
-        schema=tables.ANSWERS,
+        schema=schemas.ANSWERS,
     )
-    tables.write(answers[0], foreign, tables.ANSWERS, {**cell, "task": "recovery", **forms})
+    tables.write(answers[0], foreign, schemas.ANSWERS, {**cell, "task": "recovery", **forms})
     with pytest.raises(UserError, match="not in the test split"):
         give_verdicts(
             items=paths["items"], examples=paths["examples"], answers=answers, verdicts=paths["out"]

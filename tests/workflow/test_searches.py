@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import TINY, Workflow, copy_sources
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 
 CELL = "results/demo/recommenders/gru4rec"
@@ -76,7 +76,7 @@ def chosen(workflow) -> float:
     folder = workflow.folder / CELL
     recipe = read_json(folder / "search" / "recipe.json")
     assert read_json(folder / "seed0" / "config.json")["settings"]["recipe"] == recipe
-    best = tables.read(folder / "search" / "trials.parquet", tables.TRIALS).to_pylist()[0]
+    best = tables.read(folder / "search" / "trials.parquet", schemas.TRIALS).to_pylist()[0]
     assert best["l2"] == recipe["l2"]
     assert best["chosen"]
     return recipe["l2"]

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 
 pytestmark = pytest.mark.slow
@@ -27,8 +27,8 @@ def test_own_tables(fresh_tiny):
     run = fresh_tiny.run("results/mine/audit.parquet", *given)
     assert run.returncode == 0, run.stdout
     mine = fresh_tiny.folder / "results" / "mine"
-    assert tables.read(mine / "items.parquet", tables.ITEMS).num_rows == 7
-    examples = pl.from_arrow(tables.read(mine / "examples.parquet", tables.EXAMPLES))
+    assert tables.read(mine / "items.parquet", schemas.ITEMS).num_rows == 7
+    examples = pl.from_arrow(tables.read(mine / "examples.parquet", schemas.EXAMPLES))
     assert len(examples) == 30 * 5
     assert "Nothing to be done" in fresh_tiny.run("results/mine/audit.parquet", *given).stdout
 
@@ -52,8 +52,8 @@ def test_real_movielens(fresh_tiny, shared_data):
     run = fresh_tiny.run("results/ml-100k/audit.parquet", *given)
     assert run.returncode == 0, run.stdout
     made = fresh_tiny.folder / "results" / "ml-100k"
-    assert tables.read(made / "interactions.parquet", tables.INTERACTIONS).num_rows == 100_000
-    examples = pl.from_arrow(tables.read(made / "examples.parquet", tables.EXAMPLES))
+    assert tables.read(made / "interactions.parquet", schemas.INTERACTIONS).num_rows == 100_000
+    examples = pl.from_arrow(tables.read(made / "examples.parquet", schemas.EXAMPLES))
     users = dict(examples.group_by("split").agg(pl.col("user_id").n_unique()).iter_rows())
     assert users == {"train": 754, "validation": 94, "test": 95}
 
@@ -68,9 +68,9 @@ def test_a_pretrained_llm_goes_through_the_same_rules(spoilable, shared_data):
     )
     assert run.returncode == 0, run.stdout
     made = spoilable.folder / "results" / "demo" / "stories260K_hf"
-    assert tables.read(made / "scores.parquet", tables.SCORES).num_rows > 100
+    assert tables.read(made / "scores.parquet", schemas.SCORES).num_rows > 100
     facts = read_json(made / "llm.json")
-    titles = tables.read(made / "titles.parquet", tables.TITLES)
+    titles = tables.read(made / "titles.parquet", schemas.TITLES)
     assert facts["unspelled"] == titles["spells"].to_pylist().count(False)
     # the embedded one has kept its place
     assert (spoilable.folder / "results" / "demo" / "embedded" / "scores.parquet").is_file()

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.data.split import SPLITS
-from recinterpreter.tables import AUDIT
+from recinterpreter.schemas import AUDIT
 
 _PLAIN_TITLE = r"^[A-Za-z0-9 ]+$"
 

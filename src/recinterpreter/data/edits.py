@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recinterpreter.settings import EditKind
+from recinterpreter.settings.evidence import EditKind
 
 # What draws of one seed are told apart by; a kind keeps its number whatever others are wanted.
 _NUMBERS: dict[EditKind, int] = {"drop": 0, "swap": 1, "replace": 2, "append": 3}

@@ -11,7 +11,7 @@ import pyarrow as pa
 from recinterpreter import tables
 from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Columns, EventsSource, Ingest
+from recinterpreter.settings.data import Columns, EventsSource, Ingest
 
 # Rows are numbered from 1, the header of a CSV file not counted.
 _LATEST = 253_402_300_799  # 9999-12-31: beyond it, seconds are milliseconds

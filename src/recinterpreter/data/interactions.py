@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 
 # one user each for train, validation and test
@@ -55,8 +55,8 @@ def build_interactions(
         .with_columns(position=pl.int_range(pl.len()).over("user_id"))
     )
     return (
-        users.select("user_id", source_id="user").to_arrow().cast(tables.USERS),
-        numbered.select(tables.INTERACTIONS.names).to_arrow().cast(tables.INTERACTIONS),
+        users.select("user_id", source_id="user").to_arrow().cast(schemas.USERS),
+        numbered.select(schemas.INTERACTIONS.names).to_arrow().cast(schemas.INTERACTIONS),
     )
 
 
@@ -79,7 +79,7 @@ def write_dataset(
 ) -> None:
     """Write a source's three tables: nothing is written before all of it is found good."""
     user_rows, interaction_rows = build_interactions(events, catalogue, min_rating)
-    tables.write(users, user_rows, tables.USERS)
-    tables.write(items, catalogue, tables.ITEMS)
+    tables.write(users, user_rows, schemas.USERS)
+    tables.write(items, catalogue, schemas.ITEMS)
     counts = {"n_users": len(user_rows), "n_items": len(catalogue)}
-    tables.write(interactions, interaction_rows, tables.INTERACTIONS, counts)
+    tables.write(interactions, interaction_rows, schemas.INTERACTIONS, counts)

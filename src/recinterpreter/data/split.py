@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Split
-from recinterpreter.tables import EXAMPLES
+from recinterpreter.schemas import EXAMPLES
+from recinterpreter.settings.data import Split
 
 SPLITS = ("train", "validation", "test")
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Titles
-from recinterpreter.tables import ITEMS
+from recinterpreter.schemas import ITEMS
+from recinterpreter.settings.data import Titles
 
 # Articles that MovieLens moves behind the title; German "Die" is left out, it is also a verb.
 _ARTICLES = "The|A|An|Le|La|Les|L'|Il|Lo|Gli|El|Los|Las|Der|Das|Den|Det|O"

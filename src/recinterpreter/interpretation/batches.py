@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 Job = TypeVar("Job")
 Ready = TypeVar("Ready")

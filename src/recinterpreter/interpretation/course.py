@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from recinterpreter import training_state
 from recinterpreter.checkpoint import Progress
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 
 @dataclass(frozen=True)

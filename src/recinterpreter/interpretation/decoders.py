@@ -17,7 +17,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
-from recinterpreter.settings import Decoder, Probing
+from recinterpreter.settings.evidence import Decoder, Probing
 
 # Directions that hardly vary are noise and must not be blown up: this share of the mean variance
 # is added to each, as where an adapter whitens states.

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from recinterpreter import device, tables
+from recinterpreter import device, schemas, tables
 from recinterpreter.data.evaluated import evaluated_examples
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
@@ -39,7 +39,8 @@ from recinterpreter.language_model.prompts import templates
 from recinterpreter.language_model.thin import outline, outline_of_embedded
 from recinterpreter.language_model.trie import Trie
 from recinterpreter.recommenders import models
-from recinterpreter.settings import AdapterKind, AdapterTraining, Loading, Task
+from recinterpreter.settings.adapters import AdapterKind, AdapterTraining, Task
+from recinterpreter.settings.language_model import Loading
 
 VALIDATED = 500  # as train_adapter does
 CHECKPOINT = 5  # tensors per parameter: itself, two moments, average, best
@@ -81,8 +82,8 @@ def estimate(
     dtype = dtype_of(loading, where)
     rate, libraries = gemm_rate(where, dtype), 0.0
     for dataset in settings.datasets:
-        examples = tables.read(results / dataset / "examples.parquet", tables.EXAMPLES)
-        items = tables.read(results / dataset / "items.parquet", tables.ITEMS, ["title"])
+        examples = tables.read(results / dataset / "examples.parquet", schemas.EXAMPLES)
+        items = tables.read(results / dataset / "items.parquet", schemas.ITEMS, ["title"])
         data = _Data(settings, dataset, examples, ["", *items["title"].to_pylist()])
         trial = Trial(_outline(settings, dataset, data.titles[1:]), where, dtype, rate, clock)
         libraries = libraries or resident()  # by now all are loaded, and no weight is

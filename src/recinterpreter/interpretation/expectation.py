@@ -18,7 +18,7 @@ from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.cost import Sizes, gemm_rate, sizes
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.quantities import count, duration, size
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 # Where nothing can be tried out: the share of its fastest matrix products that a machine reaches.
 SHARE = 0.6

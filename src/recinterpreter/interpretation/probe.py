@@ -21,7 +21,7 @@ from recinterpreter.interpretation.shown import Asked
 from recinterpreter.interpretation.training import train
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.frozen import FrozenLanguageModel
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 WARM_STEPS = 10  # of the warm start, timed to know what one takes
 RUNS = 3

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from recinterpreter.interpretation.decoders import Told
 from recinterpreter.interpretation.held import Held, last_states
-from recinterpreter.settings import ProbedTask
+from recinterpreter.settings.evidence import ProbedTask
 
 
 def told(task: ProbedTask, held: Held, most: int | None = None) -> Told:

@@ -20,7 +20,7 @@ from recinterpreter import tables
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.scratch import Scratch
-from recinterpreter.settings import Task
+from recinterpreter.settings.adapters import Task
 
 # Which columns of STATES stand in a task's slots, in order.
 SLOTS: dict[Task, tuple[str, ...]] = {

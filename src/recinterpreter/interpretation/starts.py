@@ -16,7 +16,7 @@ from recinterpreter.interpretation.ridge import Ridge
 from recinterpreter.interpretation.shown import Asked, soft_tokens
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.codes import Codes
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 logger = logging.getLogger("recinterpreter")
 

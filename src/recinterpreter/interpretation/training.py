@@ -31,7 +31,7 @@ from recinterpreter.language_model.cost import sizes
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.layers import checkpoint_layers
 from recinterpreter.language_model.prompts import PromptTemplate, templates
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 SAVED_EVERY = 60.0  # seconds
 

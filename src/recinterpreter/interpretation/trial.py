@@ -20,7 +20,7 @@ from recinterpreter.language_model.decoding import greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.prompts import PromptTemplate
 from recinterpreter.language_model.thin import thin
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 THIN, DEEPER = 1, 3  # layers
 SECONDS = 3.0  # for each model and each thing that is tried

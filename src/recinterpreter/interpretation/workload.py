@@ -11,7 +11,7 @@ from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.cost import Sizes
 from recinterpreter.language_model.prompts import templates
-from recinterpreter.settings import AdapterTraining
+from recinterpreter.settings.adapters import AdapterTraining
 
 SAMPLED = 2000  # examples whose answers' tokens are counted
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter, ValidationError
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import JudgeEndpoint
+from recinterpreter.settings.evidence import JudgeEndpoint
 
 KEY, URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 _SECRET = 8  # characters; what is shorter is a placeholder, such as servers at home are given

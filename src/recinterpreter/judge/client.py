@@ -21,7 +21,7 @@ from tenacity.wait import wait_random_exponential
 from recinterpreter.errors import UserError
 from recinterpreter.judge.access import KEY, Endpoint
 from recinterpreter.judge.replies import Replies, Reply, key_of
-from recinterpreter.settings import Judging, JudgingPace
+from recinterpreter.settings.evidence import Judging, JudgingPace
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Domain
+from recinterpreter.settings.data import Domain
 
 _DONE: dict[Domain, tuple[str, str]] = {
     "movies": ("watched", "movies"),

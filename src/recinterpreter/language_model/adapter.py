@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recinterpreter.errors import UserError
-from recinterpreter.settings import Standardise
+from recinterpreter.settings.adapters import Standardise
 
 # A linear adapter is an associative memory: below about 20 numbers per item (D * H / items) it
 # cannot keep the titles of a catalogue apart (measured with probes, with and without an LLM).

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from recinterpreter.errors import UserError
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.q_former import QFormerAdapter
-from recinterpreter.settings import AdapterKind, AdapterTraining
+from recinterpreter.settings.adapters import AdapterKind, AdapterTraining
 
 GELU_RMS = 0.652  # root mean square of GELU(z) where z is standard normal
 

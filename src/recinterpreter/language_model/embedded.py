@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from recinterpreter.settings import EmbeddedLLM
+from recinterpreter.settings.language_model import EmbeddedLLM
 
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 

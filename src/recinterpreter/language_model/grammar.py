@@ -13,7 +13,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.prompts import SEPARATOR, PromptTemplate
 from recinterpreter.language_model.trie import Trie
-from recinterpreter.settings import Task
+from recinterpreter.settings.adapters import Task
 
 ANCHORS = 8  # titles after which it is tried how a separator is spelled
 

@@ -19,7 +19,7 @@ from recinterpreter.language_model import float8
 from recinterpreter.language_model.causal import hush
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.refusals import explain
-from recinterpreter.settings import Loading, Running
+from recinterpreter.settings.language_model import Loading, Running
 
 logger = logging.getLogger("recinterpreter")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recinterpreter.settings import Domain, Task
+    from recinterpreter.settings.adapters import Task
+    from recinterpreter.settings.data import Domain
 
 SEPARATOR = ", "
 

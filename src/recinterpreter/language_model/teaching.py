@@ -21,7 +21,9 @@ from recinterpreter.checkpoint import Progress
 from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.codes import Codes
 from recinterpreter.language_model.prompts import templates
-from recinterpreter.settings import Domain, EmbeddedLLM, Task
+from recinterpreter.settings.adapters import Task
+from recinterpreter.settings.data import Domain
+from recinterpreter.settings.language_model import EmbeddedLLM
 
 LONGEST_LIST = 10
 UNEXPLAINED = 3.0  # most of what List1 may hold beside titles, relative to a title

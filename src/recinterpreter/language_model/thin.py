@@ -19,7 +19,8 @@ from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.loading import tokenizer_of
 from recinterpreter.language_model.prompts import phrases
 from recinterpreter.language_model.refusals import explain
-from recinterpreter.settings import Domain, EmbeddedLLM, Loading
+from recinterpreter.settings.data import Domain
+from recinterpreter.settings.language_model import EmbeddedLLM, Loading
 
 
 def outline(source: str, loading: Loading) -> LanguageModel:

@@ -16,7 +16,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.recommenders.ranking import Scorer, Sequences
 from recinterpreter.recommenders.sequence import SequenceBatch
 from recinterpreter.recommenders.windows import Windows
-from recinterpreter.settings import BaselineName
+from recinterpreter.settings.recommenders import BaselineName
 
 WINDOW = 10
 DECAY = 0.8

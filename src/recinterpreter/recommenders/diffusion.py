@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from recinterpreter.settings import ScheduleName
+from recinterpreter.settings.recommenders import ScheduleName
 
 # (noisy (B, D), step 1..T as (B,) or (1,)) -> what the clean vector is taken to be (B, D)
 Denoise = Callable[[Tensor, Tensor], Tensor]

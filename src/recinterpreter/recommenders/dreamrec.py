@@ -20,7 +20,7 @@ from recinterpreter.recommenders.sequence import (
     last,
     without_padding,
 )
-from recinterpreter.settings import DenoiserKind, DreamRecRecipe
+from recinterpreter.settings.recommenders import DenoiserKind, DreamRecRecipe
 
 # How sharp the softmax over cosines is in the cross-entropy.
 _SHARPNESS = 16.0

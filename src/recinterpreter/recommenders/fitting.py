@@ -19,7 +19,7 @@ from recinterpreter.recommenders.models import build
 from recinterpreter.recommenders.ranking import Sequences, hit_rate, ndcg, ranks
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.recommenders.training import Report, train
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")

@@ -16,7 +16,12 @@ from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.gru4rec import GRU4Rec
 from recinterpreter.recommenders.sasrec import SASRec
 from recinterpreter.recommenders.sequence import SequentialRecommender
-from recinterpreter.settings import CaserRecipe, DreamRecRecipe, RecommenderTraining, SASRecRecipe
+from recinterpreter.settings.recommenders import (
+    CaserRecipe,
+    DreamRecRecipe,
+    RecommenderTraining,
+    SASRecRecipe,
+)
 
 
 def build(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recinterpreter.recommenders.training import CHOICE
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 
 
 @dataclass(frozen=True)

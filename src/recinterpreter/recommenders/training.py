@@ -22,7 +22,7 @@ from recinterpreter.errors import UserError
 from recinterpreter.recommenders.ranking import BrokenScores
 from recinterpreter.recommenders.sequence import SequentialRecommender
 from recinterpreter.recommenders.windows import Windows, training_rows
-from recinterpreter.settings import RecommenderName, RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderName, RecommenderTraining
 
 # What the best epoch is chosen by, on the validation split.
 CHOICE: dict[RecommenderName, str] = {

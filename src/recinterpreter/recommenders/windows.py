@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.recommenders.sequence import SequenceBatch
 
 
@@ -84,7 +84,7 @@ def from_rows(rows: pa.Table | pa.RecordBatch, positions: int) -> Windows:
 def read(examples: Path, splits: Collection[str]) -> Windows:
     """Read the examples of these splits; the others are not looked at."""
     positions = int(tables.metadata(examples)["history"])
-    rows = tables.read(examples, tables.EXAMPLES)
+    rows = tables.read(examples, schemas.EXAMPLES)
     chosen = pc.is_in(rows.column("split"), value_set=pa.array(sorted(splits), pa.string()))
     return from_rows(rows.filter(chosen), positions)
 

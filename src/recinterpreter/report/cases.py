@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.report.scores import RECORDED, Run
 
 
@@ -47,8 +47,8 @@ def read_cases(
     folder: Path, verdicts: Path, runs: list[Run], count: int, titles: Mapping[int, str]
 ) -> list[Case]:
     """Return the first `count` test users with their last example: the first, not the best."""
-    judged = pl.from_arrow(tables.read(verdicts, tables.VERDICTS))
-    examples = pl.from_arrow(tables.read(folder / "examples.parquet", tables.EXAMPLES))
+    judged = pl.from_arrow(tables.read(verdicts, schemas.VERDICTS))
+    examples = pl.from_arrow(tables.read(folder / "examples.parquet", schemas.EXAMPLES))
     assert isinstance(judged, pl.DataFrame)
     assert isinstance(examples, pl.DataFrame)
     judged = judged.filter(pl.col("last") & (pl.col("source") == RECORDED))

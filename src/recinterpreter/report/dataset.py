@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 from recinterpreter.experiment import Settings
 from recinterpreter.report.cases import Case, read_cases
@@ -18,7 +18,7 @@ from recinterpreter.report.figures import controls_plot, recovery_plot
 from recinterpreter.report.runs import Journal, read_journal
 from recinterpreter.report.scores import RECORDED, Run, Scores, label_of, name_of
 from recinterpreter.report.searches import SearchView, read_searches
-from recinterpreter.settings import Task
+from recinterpreter.settings.adapters import Task
 
 CAPACITY_NEEDED = 20
 """State width x LLM width per item that a linear adapter needs to name one item (measured)."""
@@ -73,15 +73,15 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
     scores = Scores(llm / "scores.parquet")
     runs = _runs(settings, settings.recommenders.names)
     untrained = _runs(settings, settings.encoders[len(settings.recommenders.names) :])
-    items = tables.read(folder / "items.parquet", tables.ITEMS, ["item_id", "title"]).to_pylist()
+    items = tables.read(folder / "items.parquet", schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in items}
-    spelled = tables.read(llm / "titles.parquet", tables.TITLES).to_pylist()
+    spelled = tables.read(llm / "titles.parquet", schemas.TITLES).to_pylist()
     truth = folder / "truth.json"
     return DatasetView(
         name=name,
         audit={
             row["check"]: row
-            for row in tables.read(folder / "audit.parquet", tables.AUDIT).to_pylist()
+            for row in tables.read(folder / "audit.parquet", schemas.AUDIT).to_pylist()
         },
         scores=scores,
         runs=runs,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.report.paper import MODELS
-from recinterpreter.settings import UNTRAINED
+from recinterpreter.settings.recommenders import UNTRAINED
 
 RECORDED = "recorded"
 
@@ -81,7 +81,7 @@ class Scores:
         keys = ("recommender", "seed", "task", "adapter", "source", "evaluation", "metric")
         self._rows = {
             tuple(row[k] for k in keys): Score(*(row[k] for k in Score.__dataclass_fields__))
-            for row in tables.read(path, tables.SCORES).to_pylist()
+            for row in tables.read(path, schemas.SCORES).to_pylist()
         }
 
     def ranking(self, run: Run, evaluation: str, metric: str) -> Score | None:

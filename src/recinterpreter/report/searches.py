@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.experiment import Settings
 
 
@@ -30,7 +30,7 @@ def read_searches(folder: Path, settings: Settings) -> list[SearchView]:
     for name in settings.recommenders.search.names:
         path = folder / "recommenders" / name / "search" / "trials.parquet"
         noted = tables.metadata(path)
-        trials = tables.read(path, tables.TRIALS).to_pylist()
+        trials = tables.read(path, schemas.TRIALS).to_pylist()
         found.append(SearchView(name, noted["chosen_by"], noted["keys"], trials, noted["recipe"]))
     return found
 

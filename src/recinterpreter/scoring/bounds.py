@@ -26,7 +26,7 @@ from recinterpreter.scoring.comparison import (
 )
 from recinterpreter.scoring.ranking import discounted_gain
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 BEST = "best bound"
 EFFICIENCY = "efficiency"

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap, wilson
-from recinterpreter.settings import UNTRAINED, Scores
+from recinterpreter.settings.recommenders import UNTRAINED
+from recinterpreter.settings.scores import Scores
 
 RECORDED = "recorded"
 LAST = "last"

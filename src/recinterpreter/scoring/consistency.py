@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from recinterpreter.scoring.comparison import ALL, LAST, RECORDED, Cell, Row, bootstrap
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 # column of CONSISTENCY -> metric
 METRICS = {

@@ -32,7 +32,7 @@ from recinterpreter.scoring.published import TABLE_2
 from recinterpreter.scoring.significance import detectable_difference
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap, wilson
 from recinterpreter.scoring.strata import STRATA, within
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 Answer = Mapping[str, Any]
 Counts = Sequence[tuple[float, float]]

@@ -25,7 +25,7 @@ import polars as pl
 from recinterpreter.scoring.comparison import LAST, Cell, Row, bootstrap
 from recinterpreter.scoring.matcher import OUTSIDE
 from recinterpreter.scoring.statistics import Estimate, mcnemar
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 POOLED = "edits"
 """What stands as source where the edits of all kinds are taken together."""

@@ -16,7 +16,7 @@ from scipy.stats import binomtest, norm
 
 from recinterpreter.scoring.comparison import LAST, Cell, Row, bootstrap
 from recinterpreter.scoring.statistics import Estimate, wilson
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 RANDOM, SASREC, DREAMREC = "random", "sasrec", "dreamrec"
 SOURCES = (RANDOM, SASREC, DREAMREC)

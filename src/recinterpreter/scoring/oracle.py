@@ -8,7 +8,7 @@ import polars as pl
 
 from recinterpreter.scoring.comparison import ALL, LAST, Cell, Row, bootstrap, share
 from recinterpreter.scoring.matcher import OUTSIDE
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 ORACLE = "oracle"
 

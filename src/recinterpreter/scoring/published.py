@@ -13,7 +13,7 @@ from itertools import pairwise
 from recinterpreter.scoring.comparison import Cell, Row
 from recinterpreter.scoring.significance import detectable_difference, fisher, holm
 from recinterpreter.scoring.statistics import Estimate, wilson
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 TABLE_2: dict[str, tuple[int, dict[str, int]]] = {
     "ml-100k": (95, {"gru4rec": 50, "caser": 75, "sasrec": 89, "dreamrec": 93}),

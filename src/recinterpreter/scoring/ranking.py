@@ -22,7 +22,7 @@ from recinterpreter.scoring.comparison import (
     bootstrap,
 )
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 
 def ranking_scores(rankings: Mapping[Cell, pl.DataFrame], settings: Scores) -> Iterator[Row]:

@@ -25,7 +25,7 @@ from recinterpreter.scoring.comparison import (
 )
 from recinterpreter.scoring.ranking import discounted_gain, over_seeds
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 POPULARITY = Cell("popularity")
 Readings = Mapping[Cell, Mapping[str, pl.DataFrame]]

@@ -11,7 +11,7 @@ from recinterpreter.scoring.comparison import RECORDED, Cell, Reals, Row, agains
 from recinterpreter.scoring.matcher import Catalogue, Occurrence
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap
 from recinterpreter.scoring.verdicts import judge
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 METRIC = "hits"
 POPULARITY = Cell("popularity", task="recovery")

@@ -15,7 +15,7 @@ from recinterpreter.scoring.comparison import (
 )
 from recinterpreter.scoring.significance import holm
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap, mcnemar
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 METRIC = "accuracy"
 

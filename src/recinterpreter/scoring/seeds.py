@@ -25,7 +25,7 @@ from recinterpreter.scoring.comparison import (
 )
 from recinterpreter.scoring.ranking import over_seeds
 from recinterpreter.scoring.statistics import Estimate, UserBootstrap
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 _COLUMNS = {"residual": "correct", "recovery": "hits"}
 _METRICS = {"residual": residual.METRIC, "recovery": recovery.METRIC}

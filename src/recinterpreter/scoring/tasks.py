@@ -20,7 +20,7 @@ from recinterpreter.scoring.comparison import (
 )
 from recinterpreter.scoring.matcher import OUTSIDE, Catalogue
 from recinterpreter.scoring.statistics import UserBootstrap
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 Sources = Mapping[str, pl.DataFrame]
 

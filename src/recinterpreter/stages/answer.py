@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json, read_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.errors import UserError
@@ -14,7 +14,8 @@ from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.grammar import GRAMMARS
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
-from recinterpreter.settings import Answering, Running
+from recinterpreter.settings.answers import Answering
+from recinterpreter.settings.language_model import Running
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -39,7 +40,7 @@ def answer(
     template = templates(settings.task, settings.domain)[0]
     grammar = None
     if settings.decoding == "catalogue":
-        titles = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
+        titles = tables.read(items, schemas.ITEMS, ["title"])["title"].to_pylist()
         grammar = GRAMMARS[settings.task](model, template, titles)
     interview = Interview(
         adapter, model, template, settings.batch_size, settings.max_new_tokens, grammar
@@ -62,7 +63,7 @@ def answer(
             "answer_prefix": template.prefix,
             "answer_suffix": template.suffix,
         }
-        tables.write_rows(target, rows, tables.ANSWERS, metadata)
+        tables.write_rows(target, rows, schemas.ANSWERS, metadata)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command, content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.judge.access import Endpoint, given_endpoint
@@ -24,7 +24,7 @@ from recinterpreter.judge.prompts import question as prompt_of
 from recinterpreter.judge.replies import Replies, Reply
 from recinterpreter.lock import hold
 from recinterpreter.scoring.judge import UNCLEAR
-from recinterpreter.settings import PLANTED_JUDGES, Judging, JudgingPace
+from recinterpreter.settings.evidence import PLANTED_JUDGES, Judging, JudgingPace
 
 logger = logging.getLogger("recinterpreter")
 
@@ -52,7 +52,7 @@ def ask_judges(
     if not hold(lock := kept.with_suffix(".lock"), wait=False):
         logger.warning("a process of an earlier run is still asking; waiting for it")
         hold(lock, wait=True)
-    rows = tables.read(cases, tables.JUDGE_CASES).to_pylist()
+    rows = tables.read(cases, schemas.JUDGE_CASES).to_pylist()
     with _endpoint(settings, planted) as endpoint:
         asked = list(_asked(rows, settings, endpoint))
         store = Replies(kept)
@@ -64,7 +64,7 @@ def ask_judges(
         "temperature": settings.temperature,
         "max_tokens": settings.max_tokens,
     }
-    tables.write_rows(judgements, found, tables.JUDGEMENTS, about)
+    tables.write_rows(judgements, found, schemas.JUDGEMENTS, about)
     for judge in settings.models:
         own = [row["picked"] for row in found if row["judge"] == judge]
         logger.info("%s: %d questions, %d unclear", judge, len(own), own.count(UNCLEAR))
@@ -87,7 +87,7 @@ def _endpoint(settings: Judging, planted: list[Path]) -> Iterator[Endpoint]:
 
 
 def _planted_judges(items: Path, preferences: Path, successors: Path) -> dict[str, PlantedJudge]:
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
     n = len(titles)
     tastes: list[np.ndarray] = []
@@ -96,7 +96,7 @@ def _planted_judges(items: Path, preferences: Path, successors: Path) -> dict[st
         if len(tastes) == _TASTES:
             break
     follows = np.zeros((n, n))
-    for row in tables.read(successors, tables.SUCCESSORS).to_pylist():
+    for row in tables.read(successors, schemas.SUCCESSORS).to_pylist():
         follows[row["item_id"] - 1, row["successor"] - 1] = row["probability"]
     known = np.concatenate(tastes).reshape(-1, n)
     return {

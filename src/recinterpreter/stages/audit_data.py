@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.audit import audit as make_audit
 
@@ -12,11 +12,11 @@ def audit_data(
 ) -> None:
     """Count and check the three tables of a data set."""
     rows = make_audit(
-        tables.read(interactions, tables.INTERACTIONS),
-        tables.read(items, tables.ITEMS),
-        tables.read(examples, tables.EXAMPLES),
+        tables.read(interactions, schemas.INTERACTIONS),
+        tables.read(items, schemas.ITEMS),
+        tables.read(examples, schemas.EXAMPLES),
     )
-    tables.write(audit, rows, tables.AUDIT)
+    tables.write(audit, rows, schemas.AUDIT)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.comparison import RECORDED, Cell
@@ -34,13 +34,13 @@ def check_edits(
 
     answers: to recorded states and to edits of any number of cells, in any order.
     """
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
-    rows = tables.read(examples, tables.EXAMPLES, ["example_id", "history"]).to_pydict()
+    rows = tables.read(examples, schemas.EXAMPLES, ["example_id", "history"]).to_pydict()
     histories = dict(zip(rows["example_id"], rows["history"], strict=True))
-    edited = tables.read(edits, tables.EDITS).to_pylist()
+    edited = tables.read(edits, schemas.EDITS).to_pylist()
     users = {row["example_id"]: row["user_id"] for row in edited}
-    with tables.Writer(checked, tables.EDIT_VERDICTS) as writer:
+    with tables.Writer(checked, schemas.EDIT_VERDICTS) as writer:
         for cell, paths in _by_cell(answers).items():
             task = str(cell.task)
             wanted = _wanted(task, edited, histories, catalogue)
@@ -55,7 +55,7 @@ def check_edits(
                 | {"user_id": users[row["example_id"]], **row}
                 for row in found
             ]
-            writer.write(pa.Table.from_pylist(rows_of_cell, schema=tables.EDIT_VERDICTS))
+            writer.write(pa.Table.from_pylist(rows_of_cell, schema=schemas.EDIT_VERDICTS))
             logger.info("%s, %s: %d answers to edits", cell.recommender, task, len(found))
 
 
@@ -114,7 +114,7 @@ def _read(task: str, path: Path, catalogue: Catalogue) -> tuple[Texts, Titles]:
     """Read answers: by example, their texts and the titles they count as naming."""
     noted = tables.metadata(path)
     form = AnswerForm(noted["answer_prefix"], noted["answer_suffix"])
-    rows = tables.read(path, tables.ANSWERS, ["example_id", "text"]).to_pylist()
+    rows = tables.read(path, schemas.ANSWERS, ["example_id", "text"]).to_pylist()
     texts = {row["example_id"]: row["text"] for row in rows}
     titles = {
         example: said(task, [o.title for o in catalogue.find(text, form)])

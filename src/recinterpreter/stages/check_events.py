@@ -6,7 +6,7 @@ from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.events import read_tables
 from recinterpreter.data.interactions import check_dataset
-from recinterpreter.settings import Ingest
+from recinterpreter.settings.data import Ingest
 
 
 def check_events(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.language_model.loading import load
-from recinterpreter.settings import Loading, Running
+from recinterpreter.settings.language_model import Loading, Running
 
 logger = logging.getLogger("recinterpreter")
 
@@ -23,7 +23,7 @@ def check_language_model(
     facts: OutputPath,
 ) -> None:
     """Send every title through the tokenizer and back; describe the model."""
-    catalogue = tables.read(items, tables.ITEMS)
+    catalogue = tables.read(items, schemas.ITEMS)
     model = load(llm, settings, running)
     rows = []
     for item, title in zip(*(catalogue[c].to_pylist() for c in ("item_id", "title")), strict=True):
@@ -46,7 +46,7 @@ def check_language_model(
             *(llm, unspelled, len(rows), example["title"], example["spelled"]),
         )
     write_json(facts, {**model.facts(), "titles": len(rows), "unspelled": unspelled})
-    tables.write_rows(titles, rows, tables.TITLES)
+    tables.write_rows(titles, rows, schemas.TITLES)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.scoring.bounds import bound_scores, recorded_cells
 from recinterpreter.scoring.comparison import RECORDED, Cell
@@ -26,7 +26,7 @@ from recinterpreter.scoring.recovery import most_popular, training_interactions
 from recinterpreter.scoring.seeds import seed_scores
 from recinterpreter.scoring.strata import popularity_strata
 from recinterpreter.scoring.tasks import task_scores
-from recinterpreter.settings import Scores
+from recinterpreter.settings.scores import Scores
 
 logger = logging.getLogger("recinterpreter")
 
@@ -48,15 +48,15 @@ def compute_scores(
     scores: OutputPath,
 ) -> None:
     """Score rankings, readings, oracle items and answers: shares and means with intervals."""
-    ranked = _by_cell(rankings, tables.RANKING)
+    ranked = _by_cell(rankings, schemas.RANKING)
     rows = [
         *ranking_scores(ranked, settings),
         *reading_scores(_by_source(readings), ranked, settings),
-        *oracle_scores(_by_cell(oracles, tables.ORACLE_ITEMS), settings),
+        *oracle_scores(_by_cell(oracles, schemas.ORACLE_ITEMS), settings),
         *_of_oracle_words(oracle_verdicts, settings),
         *_of_answers(items, examples, verdicts, settings),
         *_of_edits(edits, settings),
-        *consistency_scores(_by_cell(consistencies, tables.CONSISTENCY), settings),
+        *consistency_scores(_by_cell(consistencies, schemas.CONSISTENCY), settings),
         *_of_probes(probes, verdicts, readings, settings),
         *published_scores(settings),
         *_of_judgements(judgements, settings),
@@ -65,7 +65,7 @@ def compute_scores(
     rounded = [
         {k: round(v, 10) if isinstance(v, float) else v for k, v in row.items()} for row in rows
     ]
-    tables.write_rows(scores, rounded, tables.SCORES)
+    tables.write_rows(scores, rounded, schemas.SCORES)
     logger.info("%d scores", len(rows))
 
 
@@ -82,7 +82,7 @@ def _by_source(paths: InputPaths) -> dict[Cell, dict[str, pl.DataFrame]]:
     found: dict[Cell, dict[str, pl.DataFrame]] = {}
     for path in paths:
         noted = tables.metadata(path)
-        table = frame(tables.read(path, tables.RANKING, tables.RANKING.names))
+        table = frame(tables.read(path, schemas.RANKING, schemas.RANKING.names))
         found.setdefault(_cell(noted), {})[noted["source"]] = table
     return found
 
@@ -94,12 +94,12 @@ def _cell(noted: Mapping[str, Any]) -> Cell:
 def _of_answers(
     items: InputPath, examples: InputPath, verdicts: InputPath, settings: Scores
 ) -> Iterator[dict[str, Any]]:
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
     catalogue = Catalogue(titles)
-    known_examples = frame(tables.read(examples, tables.EXAMPLES))
+    known_examples = frame(tables.read(examples, schemas.EXAMPLES))
     history = int(tables.metadata(examples)["history"])
-    judged = frame(tables.read(verdicts, tables.VERDICTS))
+    judged = frame(tables.read(verdicts, schemas.VERDICTS))
     popular = most_popular(known_examples)
     yield from task_scores(judged, catalogue, popular, history, settings)
     yield from seed_scores(judged, settings)
@@ -111,32 +111,32 @@ def _of_answers(
 
 def _of_oracle_words(judged: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
     for path in judged:
-        yield from oracle_word_scores(frame(tables.read(path, tables.VERDICTS)), settings)
+        yield from oracle_word_scores(frame(tables.read(path, schemas.VERDICTS)), settings)
 
 
 def _of_edits(checked: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
     for path in checked:
-        yield from edit_scores(frame(tables.read(path, tables.EDIT_VERDICTS)), settings)
+        yield from edit_scores(frame(tables.read(path, schemas.EDIT_VERDICTS)), settings)
 
 
 def _of_probes(
     probes: InputPaths, verdicts: InputPath, readings: InputPaths, settings: Scores
 ) -> Iterator[dict[str, Any]]:
     """Relate what the LLM names, and what it ranks as the next item, to what decoders find."""
-    judged = frame(tables.read(verdicts, tables.VERDICTS))
+    judged = frame(tables.read(verdicts, schemas.VERDICTS))
     preferences = [
         path
         for path in readings
         if tables.metadata(path)["task"] == "preference"
         and tables.metadata(path)["source"] == RECORDED
     ]
-    read = recorded_cells(judged) | _by_cell(preferences, tables.RANKING)
-    yield from bound_scores(_by_cell(probes, tables.PROBES), read, settings)
+    read = recorded_cells(judged) | _by_cell(preferences, schemas.RANKING)
+    yield from bound_scores(_by_cell(probes, schemas.PROBES), read, settings)
 
 
 def _of_judgements(judgements: InputPaths, settings: Scores) -> Iterator[dict[str, Any]]:
     for path in judgements:
-        yield from judge_scores(frame(tables.read(path, tables.JUDGEMENTS)), settings)
+        yield from judge_scores(frame(tables.read(path, schemas.JUDGEMENTS)), settings)
         yield from published_judgements(settings)
 
 

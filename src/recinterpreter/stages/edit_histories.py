@@ -7,13 +7,13 @@ import logging
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.edits import edits_of
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.matcher import Catalogue
-from recinterpreter.settings import Edits
+from recinterpreter.settings.evidence import Edits
 
 logger = logging.getLogger("recinterpreter")
 
@@ -31,14 +31,14 @@ def edit_histories(
     What is put in is drawn from items that the train split knows and its user never meets, under
     whatever title.
     """
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
     alike = {row["item_id"]: catalogue.title_of(row["item_id"]) for row in listed}
-    table = tables.read(examples, tables.EXAMPLES)
+    table = tables.read(examples, schemas.EXAMPLES)
     chosen = _chosen(table, settings).to_pylist()
     histories = {row["example_id"]: row["history"] for row in chosen}
     users = {row["example_id"]: row["user_id"] for row in chosen}
-    events = tables.read(interactions, tables.INTERACTIONS)
+    events = tables.read(interactions, schemas.INTERACTIONS)
     strangers = _strangers(users, events, _trained(table), alike)
     longest = int(tables.metadata(examples)["history"])
     rows = []
@@ -56,7 +56,7 @@ def edit_histories(
             | {"history": edit.history}
             for example, edit in made.items()
         ]
-    tables.write_rows(edits, rows, tables.EDITS, {"history": longest})
+    tables.write_rows(edits, rows, schemas.EDITS, {"history": longest})
 
 
 def _chosen(examples: pa.Table, settings: Edits) -> pa.Table:

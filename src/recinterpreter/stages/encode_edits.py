@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPaths, command, content_digest
 from recinterpreter.device import pick
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.states import encode_examples
-from recinterpreter.settings import EditedStates
+from recinterpreter.settings.evidence import EditedStates
 
 logger = logging.getLogger("recinterpreter")
 
@@ -39,7 +39,7 @@ def encode_edits(
     model = load(config, weights, pick())
     facts = tables.metadata(examples)
     positions, width = model.state_shape
-    schema = tables.states_schema(positions, width, settings.precision)
+    schema = schemas.states_schema(positions, width, settings.precision)
     about = {
         "recommender": trained.name,
         "seed": trained.seed,
@@ -47,7 +47,7 @@ def encode_edits(
         "checkpoint": content_digest(weights),
         "n_items": facts["n_items"],
     }
-    known, edited = tables.read(examples, tables.EXAMPLES), tables.read(edits, tables.EDITS)
+    known, edited = tables.read(examples, schemas.EXAMPLES), tables.read(edits, schemas.EDITS)
     for kind, path in zip(settings.kinds, states, strict=True):
         rows = edited.filter(pc.equal(edited["edit"], kind)).sort_by("example_id")
         shown = windows.from_rows(_with_histories(known, rows), facts["history"])

@@ -6,13 +6,13 @@ import logging
 
 import numpy as np
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command, content_digest
 from recinterpreter.device import pick
 from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.states import encode_examples
-from recinterpreter.settings import States
+from recinterpreter.settings.recommenders import States
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -45,9 +45,9 @@ def encode_states(
     precision = np.dtype(settings.precision)
     # by size, not by settings.batch_size, which must not change the file
     group = max(1, _ROW_GROUP_BYTES // (2 * shape[0] * shape[1] * precision.itemsize))
-    total, done = tables.read(examples, tables.EXAMPLES, ["example_id"]).num_rows, 0
+    total, done = tables.read(examples, schemas.EXAMPLES, ["example_id"]).num_rows, 0
     ticker = Ticker("examples", total)
-    schema = tables.states_schema(shape[0], shape[1], settings.precision)
+    schema = schemas.states_schema(shape[0], shape[1], settings.precision)
     with tables.Writer(states, schema, about) as writer:
         for rows in tables.read_batches(examples, group):
             part = windows.from_rows(rows, facts["history"])

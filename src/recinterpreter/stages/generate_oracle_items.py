@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command, content_digest
 from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.device import pick
@@ -19,7 +19,7 @@ from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.oracle import dream
 from recinterpreter.recommenders.ranking import Sequences
-from recinterpreter.settings import OracleItems
+from recinterpreter.settings.recommenders import OracleItems
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -39,20 +39,20 @@ def generate_oracle_items(
 ) -> None:
     """Dream up an oracle item for every evaluated example; STATES without and with it behind."""
     model, about = _load(config, weights)
-    rows, last = _evaluated(tables.read(examples, tables.EXAMPLES), settings)
-    events = tables.read(interactions, tables.INTERACTIONS)
+    rows, last = _evaluated(tables.read(examples, schemas.EXAMPLES), settings)
+    events = tables.read(interactions, schemas.INTERACTIONS)
     columns = (events[name].to_numpy() for name in ("user_id", "position", "item_id"))
     sequences = Sequences.of(*columns)
     precision = np.dtype(settings.precision)
     positions, width = model.state_shape
     # by size, not by settings.batch_size, which must not change the file
     group = max(1, _ROW_GROUP_BYTES // (2 * positions * width * precision.itemsize))
-    schema = tables.states_schema(positions, width, settings.precision)
+    schema = schemas.states_schema(positions, width, settings.precision)
     history = tables.metadata(examples)["history"]
     ticker = Ticker("oracle items", len(rows))
     with (
         tables.Writer(states, schema, about) as of_states,
-        tables.Writer(oracle, tables.oracle_schema(model.width), about) as of_items,
+        tables.Writer(oracle, schemas.oracle_schema(model.width), about) as of_items,
     ):
         for start in range(0, len(rows), group):
             part = windows.from_rows(rows.slice(start, group), history)

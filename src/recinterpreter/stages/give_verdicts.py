@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.errors import UserError
@@ -26,13 +26,13 @@ def give_verdicts(
     *, items: InputPath, examples: InputPath, answers: InputPaths, verdicts: OutputPath
 ) -> None:
     """Judge every answer: which titles it names, and which of the expected items they are."""
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
-    known = _test_examples(tables.read(examples, tables.EXAMPLES))
-    with tables.Writer(verdicts, tables.VERDICTS) as writer:
+    known = _test_examples(tables.read(examples, schemas.EXAMPLES))
+    with tables.Writer(verdicts, schemas.VERDICTS) as writer:
         for path in answers:
             rows = list(_judged(path, catalogue, known))
-            writer.write(pa.Table.from_pylist(rows, schema=tables.VERDICTS))
+            writer.write(pa.Table.from_pylist(rows, schema=schemas.VERDICTS))
             logger.info("%s: %d of %d correct", path, sum(r["correct"] for r in rows), len(rows))
 
 
@@ -50,7 +50,7 @@ def _judged(path: Path, catalogue: Catalogue, known: dict[int, Example]) -> Iter
     noted = tables.metadata(path)
     form = AnswerForm(noted["answer_prefix"], noted["answer_suffix"])
     cell = {key: noted[key] for key in ("recommender", "seed", "task", "adapter", "source")}
-    for answer in tables.read(path, tables.ANSWERS, ["example_id", "text"]).to_pylist():
+    for answer in tables.read(path, schemas.ANSWERS, ["example_id", "text"]).to_pylist():
         example = known.get(answer["example_id"])
         if example is None:
             raise UserError(

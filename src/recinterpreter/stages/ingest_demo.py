@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import OutputPath, command
 from recinterpreter.data import demo
 from recinterpreter.data.demo_titles import make_titles
 from recinterpreter.data.interactions import write_dataset
 from recinterpreter.data.titles import build_items
-from recinterpreter.settings import DemoSource, Ingest
+from recinterpreter.settings.data import DemoSource, Ingest
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -46,7 +46,7 @@ def ingest_demo(
     last, following = np.nonzero(world.follows)
     likely = {"item_id": last + 1, "successor": following + 1}
     likely["probability"] = world.follows[last, following]
-    tables.write(successors, likely, tables.SUCCESSORS)
+    tables.write(successors, likely, schemas.SUCCESSORS)
     blocks = _draw(world, source, preferences)
     histories, lengths = blocks["items"], blocks["lengths"]
     write_dataset(
@@ -71,7 +71,7 @@ def _draw(world: demo.World, source: DemoSource, preferences: Path) -> dict[str,
     kept = ("items", "lengths", "rank", "expected_hit", "expected_gain")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in kept}
     ticker, done = Ticker("users", source.users), 0
-    with tables.Writer(preferences, tables.PREFERENCES) as writer:
+    with tables.Writer(preferences, schemas.PREFERENCES) as writer:
         for block in demo.simulate(world, source.users, source.seed):
             for name in kept:
                 parts[name].append(getattr(block, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.events import read_tables
 from recinterpreter.data.interactions import write_dataset
-from recinterpreter.settings import Ingest
+from recinterpreter.settings.data import Ingest
 
 
 def ingest_events(

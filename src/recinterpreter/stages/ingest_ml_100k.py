@@ -6,7 +6,7 @@ from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.interactions import write_dataset
 from recinterpreter.data.movielens import read_movielens
 from recinterpreter.data.titles import build_items
-from recinterpreter.settings import Ingest
+from recinterpreter.settings.data import Ingest
 
 
 def ingest_ml_100k(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_text
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
@@ -19,7 +19,7 @@ from recinterpreter.judge.cases import offer
 from recinterpreter.judge.sheet import sheet_and_key
 from recinterpreter.scoring.judge import DREAMREC, RANDOM, SASREC, SHARED
 from recinterpreter.scoring.matcher import OUTSIDE
-from recinterpreter.settings import JudgeCases
+from recinterpreter.settings.evidence import JudgeCases
 
 logger = logging.getLogger("recinterpreter")
 
@@ -43,15 +43,15 @@ def make_judge_cases(
     Every title stands as the LLM is to say it; what DreamRec's answer names outside the catalogue,
     in the answer's own words.
     """
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
     dreamt = [
         row
-        for row in tables.read(oracle_verdicts, tables.VERDICTS).to_pylist()
+        for row in tables.read(oracle_verdicts, schemas.VERDICTS).to_pylist()
         if row["last"] and row["recommender"] == DREAMREC
     ]
-    asked = _asked(tables.read(examples, tables.EXAMPLES), {row["example_id"] for row in dreamt})
-    met = _met(tables.read(interactions, tables.INTERACTIONS), asked.values())
+    asked = _asked(tables.read(examples, schemas.EXAMPLES), {row["example_id"] for row in dreamt})
+    met = _met(tables.read(interactions, schemas.INTERACTIONS), asked.values())
     best = dict(_best(recommended, asked))
     rows = []
     for case_id, verdict in enumerate(dreamt, start=1):
@@ -70,7 +70,7 @@ def make_judge_cases(
         cell = {name: verdict[name] for name in ("seed", "adapter", "example_id", "user_id")}
         history = [titles[item] for item in example["history"]]
         rows.append({"case_id": case_id, **cell, "history": history, **vars(offered)})
-    tables.write_rows(cases, rows, tables.JUDGE_CASES)
+    tables.write_rows(cases, rows, schemas.JUDGE_CASES)
     for path, text in zip((sheet, key), sheet_and_key(rows, settings.seed), strict=True):
         write_text(path, text)
     counted = Counter(name for row in rows for name in row["offered_by"])
@@ -99,7 +99,7 @@ def _best(recommended: list[Path], asked: Mapping[int, Row]) -> Iterator[tuple[A
     """(seed, example) of the asked examples, and the item that SASRec puts first."""
     for path in recommended:
         seed = tables.metadata(path)["seed"]
-        rows = tables.read(path, tables.RECOMMENDED)
+        rows = tables.read(path, schemas.RECOMMENDED)
         chosen = np.isin(rows["example_id"].to_numpy(), list(asked))
         for row in rows.filter(pa.array(chosen)).to_pylist():
             if row["items"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.device import pick
@@ -21,7 +21,7 @@ from recinterpreter.recommenders.ranking import Sequences
 from recinterpreter.recommenders.windows import Windows
 from recinterpreter.scoring.matcher import OUTSIDE, AnswerForm, Catalogue
 from recinterpreter.scoring.verdicts import judge
-from recinterpreter.settings import Consistency
+from recinterpreter.settings.evidence import Consistency
 
 logger = logging.getLogger("recinterpreter")
 
@@ -46,14 +46,14 @@ def measure_consistency(
     trained = trained_settings(config)
     device = pick()
     model = load(config, weights, device)
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
-    events = tables.read(interactions, tables.INTERACTIONS)
+    events = tables.read(interactions, schemas.INTERACTIONS)
     columns = (events[name].to_numpy() for name in ("user_id", "position", "item_id"))
     sequences = Sequences.of(*columns)
-    table = tables.read(examples, tables.EXAMPLES)
+    table = tables.read(examples, schemas.EXAMPLES)
     facts = {"recommender": trained.name, "seed": trained.seed, "top": settings.top}
-    with tables.Writer(consistency, tables.CONSISTENCY, facts) as writer:
+    with tables.Writer(consistency, schemas.CONSISTENCY, facts) as writer:
         for path in answers:
             asked, last = _asked(path, table, tables.metadata(examples)["history"])
             decoded = _decoded(path, asked, catalogue)
@@ -70,7 +70,7 @@ def measure_consistency(
 
 def _asked(path: Path, examples: pa.Table, history: int) -> tuple[Windows, np.ndarray]:
     """Return the examples that were answered, ids ascending, and which are their user's last."""
-    ids = tables.read(path, tables.ANSWERS, ["example_id"])["example_id"].to_numpy()
+    ids = tables.read(path, schemas.ANSWERS, ["example_id"])["example_id"].to_numpy()
     marks = np.isin(examples["example_id"].to_numpy(), ids)
     if marks.sum() != len(ids):
         raise UserError(
@@ -85,7 +85,7 @@ def _decoded(path: Path, asked: Windows, catalogue: Catalogue) -> Histories:
     """Return the items that each answer names, in its order; those outside are left out."""
     noted = tables.metadata(path)
     form = AnswerForm(noted["answer_prefix"], noted["answer_suffix"])
-    rows = tables.read(path, tables.ANSWERS, ["example_id", "text"]).to_pydict()
+    rows = tables.read(path, schemas.ANSWERS, ["example_id", "text"]).to_pydict()
     texts = dict(zip(rows["example_id"], rows["text"], strict=True))
     found = []
     for example, items, length in zip(asked.example_ids, asked.items, asked.lengths, strict=True):

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.errors import UserError
@@ -25,13 +25,13 @@ def name_oracle_items(
     verdicts: OutputPath,
 ) -> None:
     """Judge every answer to an oracle item: expected is the item nearest to what was dreamt."""
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     catalogue = Catalogue({row["item_id"]: row["title"] for row in listed})
-    table = tables.read(examples, tables.EXAMPLES)
+    table = tables.read(examples, schemas.EXAMPLES)
     last = dict(zip(table["example_id"].to_pylist(), last_examples(table).tolist(), strict=True))
     dreams = {}
     for path in oracles:
-        rows = tables.read(path, tables.ORACLE_ITEMS, ["example_id", "user_id", "item_id"])
+        rows = tables.read(path, schemas.ORACLE_ITEMS, ["example_id", "user_id", "item_id"])
         dreams[tables.metadata(path)["seed"]] = {r["example_id"]: r for r in rows.to_pylist()}
     found = []
     for path in answers:
@@ -39,7 +39,7 @@ def name_oracle_items(
         form = AnswerForm(noted["answer_prefix"], noted["answer_suffix"])
         cell = {key: noted[key] for key in ("recommender", "seed", "task", "adapter", "source")}
         dreamt = dreams[noted["seed"]]
-        rows = tables.read(path, tables.ANSWERS, ["example_id", "text"]).to_pylist()
+        rows = tables.read(path, schemas.ANSWERS, ["example_id", "text"]).to_pylist()
         if {row["example_id"] for row in rows} != set(dreamt):
             raise UserError(f"{path} answers other examples than were dreamt for; delete it")
         for row in rows:
@@ -50,7 +50,7 @@ def name_oracle_items(
             found.append({**cell, **place, **text, **vars(verdict)})
     outside = np.mean([not row["named"] or row["named"][0] == OUTSIDE for row in found])
     logger.info("%d answers, %.1f %% outside the catalogue", len(found), 100 * outside)
-    tables.write_rows(verdicts, found, tables.VERDICTS)
+    tables.write_rows(verdicts, found, schemas.VERDICTS)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from safetensors import SafetensorError, safe_open
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.errors import UserError
@@ -20,7 +20,7 @@ from recinterpreter.interpretation.held import Held, drawn_examples, read_held
 from recinterpreter.interpretation.probing import items_met, named_items, ranks_of_targets, told
 from recinterpreter.scoring.matcher import Catalogue, Occurrence
 from recinterpreter.scoring.verdicts import expected_items, judge
-from recinterpreter.settings import ProbedTask, Probing
+from recinterpreter.settings.evidence import ProbedTask, Probing
 
 logger = logging.getLogger("recinterpreter")
 
@@ -39,28 +39,28 @@ def probe_states(
 
     weights: of the recommender, for its item table; states: of all examples.
     """
-    table = tables.read(examples, tables.EXAMPLES)
+    table = tables.read(examples, schemas.EXAMPLES)
     chosen = [
         drawn_examples(table, "train", settings.examples, settings.seed),
         drawn_examples(table, "validation", settings.validation, settings.seed),
         evaluated_examples(table, settings.sample, settings.seed),
     ]
     training, validation, asked = read_held(states, table, chosen)
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     item_table = _item_table(weights, len(listed) + 1)
     marked = table.append_column("last", pa.array(last_examples(table)))
     rows = marked.take(pa.array(np.searchsorted(table["example_id"].to_numpy(), chosen[2])))
     marking = Marking(
         asked,
         Catalogue({row["item_id"]: row["title"] for row in listed}),
-        items_met(rows, tables.read(interactions, tables.INTERACTIONS), len(item_table)),
+        items_met(rows, tables.read(interactions, schemas.INTERACTIONS), len(item_table)),
         int(tables.metadata(examples)["history"]),
     )
     noted = tables.metadata(states)
     about = {key: noted[key] for key in ("recommender", "seed")}
     about["settings"] = settings.model_dump()
     of_examples = {name: rows[name] for name in ("example_id", "user_id", "last")}
-    with tables.Writer(probes, tables.PROBES, about) as writer:
+    with tables.Writer(probes, schemas.PROBES, about) as writer:
         for task in settings.tasks:
             learnt = told(task, training, settings.examples)
             held_out = told(task, validation, settings.validation)

@@ -6,12 +6,12 @@ import logging
 
 import torch
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.baselines import BASELINES
 from recinterpreter.recommenders.ranking import rank_examples, summary
-from recinterpreter.settings import Baseline
+from recinterpreter.settings.recommenders import Baseline
 
 logger = logging.getLogger("recinterpreter")
 
@@ -24,13 +24,13 @@ def rank_baseline(
     facts = tables.metadata(examples)
     rows = rank_examples(
         BASELINES[settings.baseline](training, facts["n_items"]),
-        tables.read(interactions, tables.INTERACTIONS),
-        tables.read(examples, tables.EXAMPLES),
+        tables.read(interactions, schemas.INTERACTIONS),
+        tables.read(examples, schemas.EXAMPLES),
         facts["history"],
         torch.device("cpu"),
     )
     logger.info("%s: %s", settings.baseline, summary(rows))
-    tables.write(ranking, rows, tables.RANKING, {"recommender": settings.baseline, "seed": None})
+    tables.write(ranking, rows, schemas.RANKING, {"recommender": settings.baseline, "seed": None})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.device import pick
 from recinterpreter.recommenders.models import load, trained_settings
@@ -26,14 +26,14 @@ def rank_recommender(
     device = pick()
     rows = rank_examples(
         load(config, weights, device),
-        tables.read(interactions, tables.INTERACTIONS),
-        tables.read(examples, tables.EXAMPLES),
+        tables.read(interactions, schemas.INTERACTIONS),
+        tables.read(examples, schemas.EXAMPLES),
         tables.metadata(examples)["history"],
         device,
     )
     logger.info("%s: %s", settings.name, summary(rows))
     facts = {"recommender": settings.name, "seed": settings.seed}
-    tables.write(ranking, rows, tables.RANKING, facts)
+    tables.write(ranking, rows, schemas.RANKING, facts)
 
 
 if __name__ == "__main__":

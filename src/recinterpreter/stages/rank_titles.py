@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json, read_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.data.evaluated import last_examples
@@ -19,7 +19,8 @@ from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.recommenders.ranking import Sequences
-from recinterpreter.settings import Running, TitleRanking
+from recinterpreter.settings.answers import TitleRanking
+from recinterpreter.settings.language_model import Running
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -45,14 +46,14 @@ def rank_titles(
     """
     if len(selected) != len(rankings):
         raise UserError(f"{len(selected)} tables of states for {len(rankings)} of rankings")
-    listed = tables.read(items, tables.ITEMS, ["item_id", "title"]).to_pylist()
+    listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
     model = load(llm, settings.loading, running)
     adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
     template = templates(settings.task, settings.domain)[0]
     reading = Reading(adapter, model, template, list(titles.values()), settings.batch_size)
-    table = tables.read(examples, tables.EXAMPLES)
-    events = tables.read(interactions, tables.INTERACTIONS)
+    table = tables.read(examples, schemas.EXAMPLES)
+    events = tables.read(interactions, schemas.INTERACTIONS)
     for source, target in zip(selected, rankings, strict=True):
         noted = tables.metadata(source)
         states = read_states(source, settings.task)
@@ -72,7 +73,7 @@ def rank_titles(
         tables.write(
             target,
             {**rows, "rank": ranks},
-            tables.RANKING,
+            schemas.RANKING,
             {**facts, "task": settings.task, "adapter": settings.adapter},
         )
         logger.info("%s: HR@10 %.4f", noted["source"], np.mean(ranks <= 10))

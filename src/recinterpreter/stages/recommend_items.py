@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.device import pick
 from recinterpreter.recommenders import windows
@@ -26,9 +26,9 @@ def recommend_items(
     """Recommend ten items after the history of every example, the best first."""
     settings = trained_settings(config)
     device = pick()
-    rows = tables.read(examples, tables.EXAMPLES)
+    rows = tables.read(examples, schemas.EXAMPLES)
     chosen = windows.from_rows(rows, tables.metadata(examples)["history"])
-    events = tables.read(interactions, tables.INTERACTIONS)
+    events = tables.read(interactions, schemas.INTERACTIONS)
     columns = (events[name].to_numpy() for name in ("user_id", "position", "item_id"))
     model = load(config, weights, device)
     best = recommended(model, chosen, Sequences.of(*columns), COUNT, device)
@@ -37,9 +37,9 @@ def recommend_items(
         {
             "example_id": chosen.example_ids,
             "user_id": chosen.user_ids,
-            "items": pa.array([[i for i in row if i] for row in best.tolist()], tables.IDS),
+            "items": pa.array([[i for i in row if i] for row in best.tolist()], schemas.IDS),
         },
-        tables.RECOMMENDED,
+        schemas.RECOMMENDED,
         {"recommender": settings.name, "seed": settings.seed},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json, write_json
 from recinterpreter.command import InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
@@ -35,7 +35,7 @@ def select_recipe(
     tables.write_rows(
         table,
         rows(sorted_trials),
-        tables.trials_schema({key: getattr(best.settings.recipe, key) for key in keys}),
+        schemas.trials_schema({key: getattr(best.settings.recipe, key) for key in keys}),
         {
             "recommender": recommender,
             "keys": keys,
@@ -52,7 +52,7 @@ def select_recipe(
 
 def _read(trial: Path, steps: Path) -> Trial:
     facts = read_json(trial)
-    took = tables.read(steps, tables.STEPS, ["seconds"])["seconds"].to_pylist()
+    took = tables.read(steps, schemas.STEPS, ["seconds"])["seconds"].to_pylist()
     return Trial(
         name=trial.parent.name,
         settings=trained_settings(trial),

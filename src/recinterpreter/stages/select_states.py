@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPaths, command
 from recinterpreter.data.evaluated import evaluated_examples
 from recinterpreter.errors import UserError
@@ -22,7 +22,7 @@ from recinterpreter.interpretation.controls import (
     prompt_only,
     zeros,
 )
-from recinterpreter.settings import Control, StateSelection
+from recinterpreter.settings.answers import Control, StateSelection
 
 logger = logging.getLogger("recinterpreter")
 
@@ -38,7 +38,7 @@ def select_states(
             f"--selected got {len(selected)} files; wanted {1 + len(settings.controls)}: "
             f"recorded, {', '.join(settings.controls)}"
         )
-    table = tables.read(examples, tables.EXAMPLES)
+    table = tables.read(examples, schemas.EXAMPLES)
     chosen = evaluated_examples(table, settings.sample, settings.seed)
     ids, users = table["example_id"].to_numpy(), table["user_id"].to_numpy()
     training = table["split"].to_numpy(zero_copy_only=False) == "train"
@@ -60,7 +60,7 @@ def select_states(
     about = tables.metadata(states)
     positions, width = about["shape"]
     assert recorded.after is not None
-    schema = tables.states_schema(positions, width, recorded.after.dtype.name)
+    schema = schemas.states_schema(positions, width, recorded.after.dtype.name)
     _write(selected[0], recorded, schema, about)
     for name, path in zip(settings.controls, selected[1:], strict=True):
         _write(path, control(name), schema, {**about, "source": name})

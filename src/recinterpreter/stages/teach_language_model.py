@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, replacing
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.device import pick
@@ -16,7 +16,7 @@ from recinterpreter.language_model.causal import LanguageModel, hush
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
 from recinterpreter.language_model.prompts import phrases
 from recinterpreter.language_model.teaching import Lesson, teach
-from recinterpreter.settings import Teaching
+from recinterpreter.settings.language_model import Teaching
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -36,7 +36,7 @@ def teach_language_model(
     progress: Progress,
 ) -> None:
     """Make a tokenizer and a small LLaMA from the titles; teach it to read its slot."""
-    titles = list(dict.fromkeys(tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()))
+    titles = list(dict.fromkeys(tables.read(items, schemas.ITEMS, ["title"])["title"].to_pylist()))
     words = make_tokenizer(titles, phrases(settings.domain), settings.embedded.vocabulary)
     model = make_model(settings.embedded, words).to(pick())
     llm = LanguageModel(model, words)
@@ -52,7 +52,7 @@ def teach_language_model(
             rows += _rows(recent)
             recent = []
             ticker.tick(lesson.step, **{row["metric"]: row["value"] for row in rows[-4:]})
-    tables.write_rows(steps, rows, tables.STEPS)
+    tables.write_rows(steps, rows, schemas.STEPS)
     _save(llm, [model_config, weights, tokenizer, tokenizer_config])
     progress.clear()
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.curves import Curves
@@ -31,7 +31,8 @@ from recinterpreter.interpretation.workers import Workers
 from recinterpreter.language_model.adapter import WANTED_CAPACITY, capacity
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.loading import load
-from recinterpreter.settings import AdapterTraining, Running
+from recinterpreter.settings.adapters import AdapterTraining
+from recinterpreter.settings.language_model import Running
 
 logger = logging.getLogger("recinterpreter")
 
@@ -60,7 +61,7 @@ def train_adapter(
     """
     workers = Workers.join()
     model = load(llm, settings.loading, running)
-    catalogue = tables.read(items, tables.ITEMS, ["title"])["title"].to_pylist()
+    catalogue = tables.read(items, schemas.ITEMS, ["title"])["title"].to_pylist()
     table = _examples(examples, recommended)
     scratch = progress.folder or Path(tempfile.gettempdir())
     training = _asked(table, states, settings, _training_ids(table, settings), scratch)
@@ -84,7 +85,7 @@ def train_adapter(
     name = f"{noted['recommender']}.{settings.task}.{settings.adapter}.seed{settings.seed}"
     total = settings.epochs * steps_per_epoch(settings, len(training))
     reports = follow(course, total, ahead.rate, Curves(name))
-    tables.write_rows(steps, [row for report in reports for row in rows_of(report)], tables.STEPS)
+    tables.write_rows(steps, [row for report in reports for row in rows_of(report)], schemas.STEPS)
     write_tensors(weights, adapter.state_dict())
     write_json(config, _noted(settings, noted, model.hidden_size, reports))
     progress.clear()
@@ -120,13 +121,13 @@ def _examples(examples: Path, recommended: Sequence[Path]) -> pa.Table:
 
     An example whose user has met all there is keeps its own target.
     """
-    table = tables.read(examples, tables.EXAMPLES)
+    table = tables.read(examples, schemas.EXAMPLES)
     for path in recommended:
-        best = tables.read(path, tables.RECOMMENDED)
+        best = tables.read(path, schemas.RECOMMENDED)
         if not best["example_id"].equals(table["example_id"]):
             raise UserError(f"{path} is not of these examples; delete it and run again")
         pairs = zip(best["items"].to_pylist(), table["target"].to_pylist(), strict=True)
-        targets = pa.array([items[0] if items else target for items, target in pairs], tables.ID)
+        targets = pa.array([items[0] if items else target for items, target in pairs], schemas.ID)
         table = table.set_column(table.schema.get_field_index("target"), "target", targets)
     return table
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.recommenders.fitting import fit
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 
 
 def train_recommender(
@@ -25,7 +25,7 @@ def train_recommender(
     item_table: none, or the weights of the SASRec whose item vectors a DreamRec takes as they are.
     """
     fitted = fit(settings, examples, item_table, progress)
-    tables.write_rows(steps, fitted.steps, tables.STEPS)
+    tables.write_rows(steps, fitted.steps, schemas.STEPS)
     write_tensors(weights, fitted.model.state_dict())
     write_json(config, fitted.facts)
     progress.clear()

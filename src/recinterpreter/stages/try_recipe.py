@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from recinterpreter import tables
+from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, write_json
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.recommenders.fitting import fit, without_epochs
 from recinterpreter.recommenders.training import Diverged
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 
 logger = logging.getLogger("recinterpreter")
 
@@ -36,7 +36,7 @@ def try_recipe(
         facts, rows = without_epochs(settings, examples), list[dict[str, Any]]()
     else:
         facts, rows = fitted.facts, fitted.steps
-    tables.write_rows(steps, rows, tables.STEPS)
+    tables.write_rows(steps, rows, schemas.STEPS)
     write_json(trial, facts)
     progress.clear()
 

@@ -53,10 +53,10 @@ def main() -> Iterator[Figure]:
 
 
 def _write_states(path: Path, n: int) -> None:
-    from recinterpreter import tables
+    from recinterpreter import schemas, tables
 
     random = np.random.default_rng(0)
-    schema = tables.states_schema(POSITIONS, WIDTH, "float16")
+    schema = schemas.states_schema(POSITIONS, WIDTH, "float16")
     mask = np.ones((1, POSITIONS), bool)
     with tables.Writer(path, schema, {"shape": [POSITIONS, WIDTH]}) as writer:
         for start in range(0, n, 1000):
@@ -85,7 +85,7 @@ def _one_epoch(path: Path) -> dict[str, float]:
     from recinterpreter.language_model.embedded import make_model, make_tokenizer
     from recinterpreter.language_model.frozen import FrozenLanguageModel
     from recinterpreter.language_model.prompts import phrases
-    from recinterpreter.settings import EmbeddedLLM
+    from recinterpreter.settings.language_model import EmbeddedLLM
 
     titles = [f"Film {i}" for i in range(ITEMS)]
     tokens = make_tokenizer(titles, phrases("movies"), 400)

@@ -15,7 +15,7 @@ from recinterpreter.configuration import load as load_settings
 from recinterpreter.recommenders.fitting import fit
 from recinterpreter.recommenders.models import load
 from recinterpreter.recommenders.sequence import SequentialRecommender
-from recinterpreter.settings import RecommenderTraining
+from recinterpreter.settings.recommenders import RecommenderTraining
 from recinterpreter.workflow.digest import code_digest
 
 FILES = (ROOT / "config.yaml", ROOT / "workflow" / "presets" / "ml-100k.yaml")

@@ -1,0 +1,1 @@
+"""Settings as stages receive them, a module for each part of the chain."""

@@ -1,0 +1,73 @@
+"""Settings of the data sets: where events come from, how titles are written, how to split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from recinterpreter.settings.sections import Number, Positive, Section, Slug, Whole
+
+Source = Literal["demo", "ml-100k", "events"]
+Domain = Literal["movies", "games", "items"]
+
+
+class Titles(Section):
+    """How a title is written when the LLM is to say it."""
+
+    style: Literal["paper", "natural", "raw"]
+    allow_markup: bool
+
+
+class DemoSource(Section):
+    """The generated data set."""
+
+    items: Annotated[int, Field(ge=50, le=400)]
+    users: Annotated[int, Field(ge=20, le=1_000_000)]
+    seed: Whole
+
+
+class MovieLensSource(Section):
+    """MovieLens-100K: downloaded when path is null, else a folder or the zip."""
+
+    path: str | None
+
+
+class Columns(Section):
+    """Names of the columns in the user's own two tables."""
+
+    user: str
+    item: str
+    time: str
+    title: str
+    rating: str | None
+
+
+class EventsSource(Section):
+    """The user's own events and items, CSV or Parquet."""
+
+    name: Slug
+    domain: Domain
+    events: str | None
+    items: str | None
+    columns: Columns
+
+
+class Ingest(Section):
+    """What an ingest stage receives: its own source's block and the rules all sources share."""
+
+    min_rating: Number | None
+    titles: Titles
+    source: DemoSource | MovieLensSource | EventsSource
+
+
+class Split(Section):
+    """How sequences become train, validation and test examples.
+
+    The shares do not count under leave-one-out.
+    """
+
+    unit: Literal["sequence", "time", "leave-one-out"]
+    train: Positive
+    validation: Positive
+    history: Annotated[int, Field(ge=2, le=1000)]
