@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 import yaml
 
-from recinterpreter.experiment import LLM, Settings
+from recinterpreter.blocks import LLM
+from recinterpreter.experiment import Settings
 from recinterpreter.settings.adapters import AdapterKind
 from recinterpreter.settings.answers import Control
 

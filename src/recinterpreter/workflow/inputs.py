@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from recinterpreter.errors import UserError
 
 if TYPE_CHECKING:
-    from recinterpreter.experiment import LLM, Settings
+    from recinterpreter.blocks import LLM
+    from recinterpreter.experiment import Settings
 
 _MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
 _PICKLES = "pytorch_model*.bin"
