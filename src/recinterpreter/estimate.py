@@ -16,9 +16,9 @@ import cyclopts
 import yaml
 
 from recinterpreter import configuration
+from recinterpreter.costs.estimate import Estimate, estimate
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
-from recinterpreter.interpretation.estimate import Estimate, estimate
 from recinterpreter.quantities import count, duration, size
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"

@@ -5,7 +5,7 @@ import pytest
 from conftest import frame
 
 from recinterpreter import schemas, tables
-from recinterpreter.interpretation.held import drawn_examples
+from recinterpreter.bounds.held import drawn_examples
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recinterpreter.interpretation.decoders import Directions, Told, fit, mean_reciprocal_rank
+from recinterpreter.bounds.decoders import Directions, Told, fit, mean_reciprocal_rank
 from recinterpreter.settings.evidence import Probing
 
 N_ITEMS, WIDTH = 30, 16
@@ -110,7 +110,7 @@ def test_the_epoch_of_the_best_validation_rank_is_kept(monkeypatch):
         figures.append((mean_reciprocal_rank(scores, told), scores))
         return figures[-1][0]
 
-    monkeypatch.setattr("recinterpreter.interpretation.decoders.mean_reciprocal_rank", noted)
+    monkeypatch.setattr("recinterpreter.bounds.decoders.mean_reciprocal_rank", noted)
     training, validation = planted(600, 1, 2.0), shuffled(planted(100, 2, 2.0))
     kept = scores_of("linear", training, validation, validation.states)
     best = max(figures, key=lambda pair: pair[0])

@@ -9,12 +9,12 @@ from language_models import TITLES, frozen
 from transformers import LlamaConfig
 
 from recinterpreter import cli, schemas, tables
+from recinterpreter.costs.estimate import estimate
+from recinterpreter.costs.expectation import try_out
+from recinterpreter.costs.trial import Trial
+from recinterpreter.costs.workload import Workload
 from recinterpreter.errors import UserError
 from recinterpreter.estimate import lines, read_settings
-from recinterpreter.interpretation.estimate import estimate
-from recinterpreter.interpretation.expectation import try_out
-from recinterpreter.interpretation.trial import Trial
-from recinterpreter.interpretation.workload import Workload
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.cost import sizes
 from recinterpreter.language_model.thin import outline, thin

@@ -10,11 +10,11 @@ from adapter_examples import POSITIONS, WIDTH, asked_about, settings
 from language_models import TITLES, frozen
 
 from recinterpreter.checkpoint import Progress
-from recinterpreter.interpretation.expectation import Expectation, expectation, expected, try_out
-from recinterpreter.interpretation.memory import activations, resident
-from recinterpreter.interpretation.probe import Tally, probe
+from recinterpreter.costs.expectation import Expectation, expectation, expected, try_out
+from recinterpreter.costs.memory import activations, resident
+from recinterpreter.costs.probe import Tally, probe
+from recinterpreter.costs.workload import Workload, answer_lengths, workload
 from recinterpreter.interpretation.training import train
-from recinterpreter.interpretation.workload import Workload, answer_lengths, workload
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.cost import sizes

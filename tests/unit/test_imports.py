@@ -14,7 +14,9 @@ ROOMS = {
     "language_model": 2,
     "scoring": 2,
     "interpretation": 3,
+    "bounds": 3,
     "judge": 3,
+    "costs": 4,
     "report": 4,
     "stages": 5,
 }

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from recinterpreter import schemas, tables
+from recinterpreter.bounds.held import Held, drawn_examples, last_states, read_held
+from recinterpreter.bounds.probing import items_met, named_items, ranks_of_targets, told
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.held import Held, drawn_examples, last_states, read_held
-from recinterpreter.interpretation.probing import items_met, named_items, ranks_of_targets, told
 
 # states are their own address: example * 100 + position, width 1
 AFTER = (100 * np.arange(1, 4)[:, None] + np.arange(3))[..., None].astype(np.float32)

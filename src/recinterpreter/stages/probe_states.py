@@ -12,12 +12,12 @@ import pyarrow as pa
 from safetensors import SafetensorError, safe_open
 
 from recinterpreter import schemas, tables
+from recinterpreter.bounds.decoders import Directions, fit
+from recinterpreter.bounds.held import Held, drawn_examples, read_held
+from recinterpreter.bounds.probing import items_met, named_items, ranks_of_targets, told
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.errors import UserError
-from recinterpreter.interpretation.decoders import Directions, fit
-from recinterpreter.interpretation.held import Held, drawn_examples, read_held
-from recinterpreter.interpretation.probing import items_met, named_items, ranks_of_targets, told
 from recinterpreter.scoring.matcher import Catalogue, Occurrence
 from recinterpreter.scoring.verdicts import expected_items, judge
 from recinterpreter.settings.evidence import ProbedTask, Probing

@@ -17,11 +17,11 @@ import torch
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPath, command
+from recinterpreter.costs.expectation import expectation
 from recinterpreter.curves import Curves
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.batches import steps_per_epoch
 from recinterpreter.interpretation.course import Report
-from recinterpreter.interpretation.expectation import expectation
 from recinterpreter.interpretation.following import follow, rows_of
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.self_check import check_adapter

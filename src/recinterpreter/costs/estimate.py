@@ -16,20 +16,20 @@ import pyarrow as pa
 import torch
 
 from recinterpreter import device, schemas, tables
-from recinterpreter.data.evaluated import evaluated_examples
-from recinterpreter.errors import UserError
-from recinterpreter.experiment import Settings
-from recinterpreter.interpretation.expectation import (
+from recinterpreter.costs.expectation import (
     SHARE,
     Expectation,
     expected,
     tokens_per_slot,
 )
-from recinterpreter.interpretation.memory import resident, working_memory
-from recinterpreter.interpretation.probe import Clock
+from recinterpreter.costs.memory import resident, working_memory
+from recinterpreter.costs.probe import Clock
+from recinterpreter.costs.trial import Trial
+from recinterpreter.costs.workload import Workload, workload
+from recinterpreter.data.evaluated import evaluated_examples
+from recinterpreter.errors import UserError
+from recinterpreter.experiment import Settings
 from recinterpreter.interpretation.shown import SLOTS, Asked, ShownStates, to_be_named
-from recinterpreter.interpretation.trial import Trial
-from recinterpreter.interpretation.workload import Workload, workload
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.causal import LanguageModel

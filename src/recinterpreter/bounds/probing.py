@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from recinterpreter.interpretation.decoders import Told
-from recinterpreter.interpretation.held import Held, last_states
+from recinterpreter.bounds.decoders import Told
+from recinterpreter.bounds.held import Held, last_states
 from recinterpreter.settings.evidence import ProbedTask
 
 

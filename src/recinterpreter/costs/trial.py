@@ -9,10 +9,10 @@ from dataclasses import astuple
 
 import torch
 
-from recinterpreter.interpretation.expectation import SHARE, try_out
-from recinterpreter.interpretation.probe import RUNS, Clock, Probed
+from recinterpreter.costs.expectation import SHARE, try_out
+from recinterpreter.costs.probe import RUNS, Clock, Probed
+from recinterpreter.costs.workload import Workload
 from recinterpreter.interpretation.shown import Asked
-from recinterpreter.interpretation.workload import Workload
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.cost import Sizes, sizes

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from recinterpreter.costs.memory import resident, working_memory
+from recinterpreter.costs.probe import RUNS, Clock, Probed, probe
+from recinterpreter.costs.workload import Workload, answer_lengths, workload
 from recinterpreter.interpretation.batches import WINDOW, steps_per_epoch
-from recinterpreter.interpretation.memory import resident, working_memory
-from recinterpreter.interpretation.probe import RUNS, Clock, Probed, probe
 from recinterpreter.interpretation.shown import Asked, ShownStates, soft_tokens
-from recinterpreter.interpretation.workload import Workload, answer_lengths, workload
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.cost import Sizes, gemm_rate, sizes
 from recinterpreter.language_model.frozen import FrozenLanguageModel

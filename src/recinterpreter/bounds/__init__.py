@@ -1,0 +1,1 @@
+"""What decoders that are no language models find in the same states."""

@@ -1,0 +1,1 @@
+"""What training and answering will cost, foretold and tried out."""
