@@ -131,6 +131,22 @@ def test_what_an_untrained_encoder_holds_as_well_was_not_learned(
     assert {r["value"] for r in found} == {learned}
 
 
+def test_a_guess_above_an_untrained_encoder_was_not_read_from_what_was_learned() -> None:
+    random = np.random.default_rng(0)
+    good, bad = random.integers(1, 3, N), random.integers(3, 9, N)
+    readings = {
+        Cell(name, 0, "preference", "conv_linear"): {
+            "recorded": ranking(own),
+            "mean_state": ranking(guessed),
+        }
+        for name, own, guessed in (("sasrec", good, good), ("untrained_sasrec", bad, bad))
+    }
+    rows = [r for r in reading_scores(readings, {}, SETTINGS) if r["recommender"] == "sasrec"]
+    found = {r["metric"]: r for r in rows if r["evaluation"] == "all"}
+    assert found["ndcg@3 minus best untrained"]["low"] > 0
+    assert found["reads what was learned"]["value"] == 0
+
+
 def test_a_share_of_the_recommenders_own_and_the_distance_from_popularity() -> None:
     cell, own = Cell("sasrec", 0, "preference", "conv_linear"), Cell("sasrec", 0)
     read = {cell: {"recorded": ranking(np.array([1, 9, 9, 2]))}}

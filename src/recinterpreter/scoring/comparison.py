@@ -2,7 +2,8 @@
 
 Two verdicts, each by a paired interval (users drawn again) that lies above 0. "Reads the state":
 the mean with the recorded states, minus the best control's. "Reads what was learned": the mean with
-a trained encoder's states, minus the best untrained encoder's, whose adapter was trained as well.
+a trained encoder's states, minus the best of its controls and of the untrained encoders, for which
+adapters were trained as well.
 """
 
 from __future__ import annotations
@@ -109,21 +110,26 @@ def against_controls(
 
 
 def against_untrained(
-    values: Mapping[Cell, Reals], evaluation: str, metric: str, users: UserBootstrap
+    values: Mapping[Cell, Mapping[str, Reals]], evaluation: str, metric: str, users: UserBootstrap
 ) -> Iterator[Row]:
     """Compare trained encoders with the untrained ones of their task, and give the verdict.
 
-    values: cell -> (n) the metric of each example with its recorded states, the same examples.
+    values: cell -> source -> (n) the metric of each example, the same examples everywhere. Above an
+    untrained encoder, whose adapter guesses otherwise, a guess can be too: to read what was learned
+    is to be above the cell's own controls as well.
     """
-    for cell, numbers in values.items():
+    for cell, sources in values.items():
         others = [
-            floor
+            floor[RECORDED]
             for other, floor in values.items()
             if other.is_untrained
             and (other.task, other.adapter, other.seed) == (cell.task, cell.adapter, cell.seed)
         ]
         if others and not cell.is_untrained:
-            best = users.difference_to_best(numbers, np.stack(others))
-            yield cell.row(evaluation, f"{metric} minus best untrained", best, RECORDED)
+            recorded = sources[RECORDED]
+            difference = users.difference_to_best(recorded, np.stack(others))
+            yield cell.row(evaluation, f"{metric} minus best untrained", difference, RECORDED)
+            controls = [found for source, found in sources.items() if source != RECORDED]
+            best = users.difference_to_best(recorded, np.stack([*others, *controls]))
             learned = Estimate(float(best.low is not None and best.low > 0), None, None, best.n)
             yield cell.row(evaluation, "reads what was learned", learned, RECORDED)

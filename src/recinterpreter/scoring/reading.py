@@ -75,9 +75,7 @@ def _of_task(
     gains = {c: {s: discounted_gain(r, cutoff) for s, r in of.items()} for c, of in ranks.items()}
     for cell, of_cell in gains.items():
         yield from against_controls(cell, evaluation, metric, of_cell, users)
-    yield from against_untrained(
-        {cell: of_cell[RECORDED] for cell, of_cell in gains.items()}, evaluation, metric, users
-    )
+    yield from against_untrained(gains, evaluation, metric, users)
     if next(iter(cells)).task == "preference":
         known = {cell: _of_examples(table, first) for cell, table in rankings.items()}
         recorded = {cell: of_cell[RECORDED] for cell, of_cell in ranks.items()}

@@ -85,10 +85,14 @@ def _recovery(
 def _learned(cells: Mapping[Cell, Sources], evaluation: str, settings: Scores) -> Iterator[Row]:
     """Compare trained with untrained encoders; all cells answer the same examples."""
     for task, (column, metric) in _COLUMNS.items():
-        recorded = {c: s[RECORDED] for c, s in cells.items() if c.task == task}
-        if recorded:
-            users = bootstrap(next(iter(recorded.values()))["user_id"].to_numpy(), settings)
-            values = {cell: _numbers(table, column) for cell, table in recorded.items()}
+        answered = {c: sources for c, sources in cells.items() if c.task == task}
+        if answered:
+            some = next(iter(answered.values()))[RECORDED]
+            users = bootstrap(some["user_id"].to_numpy(), settings)
+            values = {
+                cell: {source: _numbers(table, column) for source, table in sources.items()}
+                for cell, sources in answered.items()
+            }
             yield from against_untrained(values, evaluation, metric, users)
 
 
