@@ -33,12 +33,13 @@ include: "rules/evaluate.smk"
 include: "rules/report.smk"
 
 
-# The page, and every data set's tables tested. Below, one target for each stage.
+# The page, and every data set's tables, tested. Below, one target for each stage.
 rule all:
     default_target: True
     input:
         rules.write_report.output,
         every(rules.test_artefacts.output),
+        [table for dataset in SETTINGS.datasets for table in artefacts(dataset)],
     localrule: True
 
 

@@ -18,6 +18,28 @@ ARTEFACTS = [
 ]
 
 
+def artefacts(dataset):
+    """All tables of a data set: they are tested, and `all` asks for each of them.
+
+    Snakemake makes no missing table anew as long as what came of it is there.
+    """
+    return [
+        *every(ARTEFACTS, dataset=dataset),
+        *answered(rules.answer.output, dataset=dataset),
+        *readings(rules.rank_titles.output, dataset=dataset),
+        *searches(rules.select_recipe.output, dataset=dataset),
+        *oracles(rules.generate_oracle_items.output, dataset=dataset),
+        *oracle_words(dataset=dataset),
+        *probes(rules.probe_states.output, dataset=dataset),
+        *judgements(rules.make_judge_cases.output, dataset=dataset),
+        *judgements(rules.ask_judges.output, dataset=dataset),
+        *edited(rules.edit_histories.output, dataset=dataset),
+        *edited(rules.encode_edits.output, dataset=dataset),
+        *edited(rules.check_edits.output, dataset=dataset),
+        *consistencies(rules.measure_consistency.output, dataset=dataset),
+    ]
+
+
 rule write_report:
     input:
         tables=[
@@ -54,21 +76,7 @@ rule write_report:
 
 rule test_artefacts:
     input:
-        artefacts=lambda w: [
-            *every(ARTEFACTS, dataset=w.dataset),
-            *answered(rules.answer.output, dataset=w.dataset),
-            *readings(rules.rank_titles.output, dataset=w.dataset),
-            *searches(rules.select_recipe.output, dataset=w.dataset),
-            *oracles(rules.generate_oracle_items.output, dataset=w.dataset),
-            *oracle_words(dataset=w.dataset),
-            *probes(rules.probe_states.output, dataset=w.dataset),
-            *judgements(rules.make_judge_cases.output, dataset=w.dataset),
-            *judgements(rules.ask_judges.output, dataset=w.dataset),
-            *edited(rules.edit_histories.output, dataset=w.dataset),
-            *edited(rules.encode_edits.output, dataset=w.dataset),
-            *edited(rules.check_edits.output, dataset=w.dataset),
-            *consistencies(rules.measure_consistency.output, dataset=w.dataset),
-        ],
+        artefacts=lambda w: artefacts(w.dataset),
     output:
         junit="results/{dataset}/artefacts.xml",
     log:

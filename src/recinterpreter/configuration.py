@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -82,7 +83,9 @@ def _explain(error: dict[str, Any], config: Config, files: Mapping[str, Config])
         message = message.replace(term, word)
     if error["type"] in ("float_type", "int_type") and isinstance(got, str):
         message += _number_hint(got)
-    return f"{where}: got {json.dumps(got, ensure_ascii=False)}; {message}"
+    # a password in an address is told to nobody
+    shown = re.sub(r"//[^/\s\"]*@", "//[...]@", json.dumps(got, ensure_ascii=False))
+    return f"{where}: got {shown}; {message}"
 
 
 def _number_hint(text: str) -> str:

@@ -175,3 +175,11 @@ def test_a_lost_file_is_made_again_and_nothing_else(spoilable, contents):
     assert contents(demo) == before
     # what was made of it before is as good as it was, also in another folder
     assert spoilable.stale() == {}
+
+
+def test_a_table_that_is_missing_is_made_again(spoilable):
+    for table in ("recommenders/sasrec/seed0/ranking.parquet", "embedded/scores.parquet"):
+        (spoilable.folder / "results/demo" / table).unlink()
+    stale = spoilable.stale()
+    assert (stale["rank_recommender"], stale["compute_scores"]) == (1, 1)
+    assert "train_recommender" not in stale

@@ -113,7 +113,7 @@ def recovery_plot(
         axes.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.6)
         axes.set_xlabel("recovered items of the history")
         axes.set_ylabel(label)
-        figure.legend(loc="outside upper left", ncols=3)
+        figure.legend(loc="outside upper left", ncols=2)
         return _svg(figure, "Share of answers that recover more than k items")
 
 
