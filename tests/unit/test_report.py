@@ -168,7 +168,9 @@ def test_bounds_stand_beside_what_the_llm_reads(page, results, tmp_path):
     assert "100.0" in ridge
     assert ridge == best
     assert f"{100 * found['efficiency accuracy']:.1f}" in efficiency
-    assert len(rows) == 4 * 2 * 2, "metrics of the tasks, recommenders, last and all"
+    assert len(rows) == 4 * 3 * 2, (
+        "metrics of the tasks, recommenders and one untrained, last and all"
+    )
     without = settings()
     without = without.model_copy(
         update={"bounds": without.bounds.model_copy(update={"decoders": []})}
