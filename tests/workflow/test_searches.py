@@ -111,8 +111,9 @@ def test_what_is_stale_after_a_change(once):
     assert stale(l2=(*L2, 0.2)) == {"try_recipe": 1, "select_recipe": 1}
     assert stale(gru4rec=other_recipe) == {"try_recipe": 3, "select_recipe": 1}
     trained = {"train_recommender": 1, "rank_recommender": 1, "recommenders": 1}
-    assert stale(seeds="[0, 1]") == trained
     assert stale(search="{names: []}") == trained
+    # and the untrained one
+    assert stale(seeds="[0, 1]") == {**trained, "train_recommender": 2, "rank_recommender": 2}
 
 
 @pytest.mark.slow

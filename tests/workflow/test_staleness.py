@@ -54,7 +54,14 @@ DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, **NAMED}
         # what is no longer wanted makes nothing stale but what counted it
         ("answers={rank_titles: []}", SCORED),
         ("answers={decoding: catalogue}", ANSWERED),
-        ("edits={seed: 1}", {"edit_histories": 1, "encode_edits": 5, **ANSWERED}),
+        (
+            "edits={seed: 1}",
+            {
+                "edit_histories": 1,
+                "encode_edits": 5,
+                **{rule: n for rule, n in ANSWERED.items() if rule not in DREAMS},
+            },
+        ),
         ("consistency={top: 3}", {"measure_consistency": 5, **SCORED}),
         ("bounds={epochs: 1}", {"probe_states": 5, **SCORED}),
         ("bounds={decoders: []}", SCORED),
