@@ -246,6 +246,28 @@ def recommended_inputs(wildcards):
     return []
 
 
+def artefacts(dataset):
+    """All tables of a data set: they are tested, and `all` asks for each of them.
+
+    Snakemake makes no missing table anew as long as what came of it is there.
+    """
+    return [
+        *every(ARTEFACTS, dataset=dataset),
+        *answered(rules.answer.output, dataset=dataset),
+        *readings(rules.rank_titles.output, dataset=dataset),
+        *searches(rules.select_recipe.output, dataset=dataset),
+        *oracles(rules.generate_oracle_items.output, dataset=dataset),
+        *oracle_words(dataset=dataset),
+        *probes(rules.probe_states.output, dataset=dataset),
+        *judgements(rules.make_judge_cases.output, dataset=dataset),
+        *judgements(rules.ask_judges.output, dataset=dataset),
+        *edited(rules.edit_histories.output, dataset=dataset),
+        *edited(rules.encode_edits.output, dataset=dataset),
+        *edited(rules.check_edits.output, dataset=dataset),
+        *consistencies(rules.measure_consistency.output, dataset=dataset),
+    ]
+
+
 def movielens_source(wildcards):
     """What ingest_ml_100k reads: a folder or a zip of the user's, or the archive downloaded."""
     return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive
