@@ -108,13 +108,8 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
         for key, kind in hints.items():
             if kind is Progress:
                 folder = work_folder(Path(work), name, code, hints, arguments) if work else None
-                if (
-                    folder
-                    and not _follows()
-                    and not hold(lock := folder.with_suffix(".lock"), wait=False)
-                ):
-                    logger.warning("a process of an earlier run is still at this; waiting for it")
-                    hold(lock, wait=True)
+                if folder and not _follows():
+                    _claim(folder)
                 arguments[key] = Progress(folder)
         stage(**arguments)
     except UserError as error:

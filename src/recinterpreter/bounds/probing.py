@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from recinterpreter.bounds.decoders import Told
 from recinterpreter.bounds.held import Held, last_states
-from recinterpreter.settings.evidence import ProbedTask
+from recinterpreter.settings.adapters import Task
 
 
-def told(task: ProbedTask, held: Held, most: int | None = None) -> Told:
+def told(task: Task, held: Held, most: int | None = None) -> Told:
     """Turn examples into the states that a decoder is shown for a task, and the items in each.
 
     Of the first examples, that have at most so many states; of one at least. States are float32

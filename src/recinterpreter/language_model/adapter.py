@@ -7,6 +7,7 @@ wide, K soft tokens, H the LLM's width.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import torch
@@ -26,7 +27,7 @@ def capacity(width: int, hidden_size: int, n_items: int) -> float:
     return width * hidden_size / n_items
 
 
-class Adapter(nn.Module):
+class Adapter(nn.Module, ABC):
     """What all kinds share: standardised states, `features` of them, a linear map to soft tokens.
 
     States are first standardised with statistics of the training states, which belong to the
@@ -68,9 +69,9 @@ class Adapter(nn.Module):
             )
         return self._features(states.float(), mask)
 
+    @abstractmethod
     def _features(self, states: Tensor, mask: Tensor) -> Tensor:
         """Do what `features` promises, each kind in its own way."""
-        raise NotImplementedError
 
     def standard(self, states: Tensor, mask: Tensor) -> Tensor:
         """Standardise states (B, L, D); zeros where the mask (B, L) hides them."""

@@ -58,21 +58,28 @@ def _evaluation(
     for cutoff in settings.cutoffs:
         hits = {cell: (rank <= cutoff).astype(float) for cell, rank in ranks.items()}
         gains = {cell: discounted_gain(rank, cutoff) for cell, rank in ranks.items()}
-        yield from _estimates(evaluation, f"hr@{cutoff}", hits, users)
-        yield from _estimates(evaluation, f"ndcg@{cutoff}", gains, users)
+        yield from estimates(evaluation, f"hr@{cutoff}", hits, users)
+        yield from estimates(evaluation, f"ndcg@{cutoff}", gains, users)
         yield from _distances(evaluation, f"ndcg@{cutoff}", gains, users)
 
 
-def _estimates(
-    evaluation: str, metric: str, values: Mapping[Cell, Reals], users: UserBootstrap
+def estimates(
+    evaluation: str,
+    metric: str,
+    values: Mapping[Cell, Reals],
+    users: UserBootstrap,
+    source: str | None = None,
 ) -> Iterator[Row]:
-    """Estimate the metric of every cell, (n) its value of each example, and of means over seeds."""
+    """Estimate the metric of every cell, (n) its value of each example, and of means over seeds.
+
+    source: of the states that an LLM was shown, None where none were.
+    """
     for cell, numbers in values.items():
-        yield cell.row(evaluation, metric, users.share(numbers), None)
+        yield cell.row(evaluation, metric, users.share(numbers), source)
     for cell, rows in over_seeds(values).items():
-        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), None)
+        yield cell.row(evaluation, metric, users.share(rows.mean(axis=0)), source)
         deviation = Estimate(float(rows.mean(axis=1).std(ddof=1)), None, None, users.n)
-        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, None)
+        yield cell.row(evaluation, f"{metric} sd over seeds", deviation, source)
 
 
 def _distances(

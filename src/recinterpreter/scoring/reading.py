@@ -23,8 +23,8 @@ from recinterpreter.scoring.comparison import (
     against_untrained,
     bootstrap,
 )
-from recinterpreter.scoring.ranking import discounted_gain, over_seeds
-from recinterpreter.scoring.statistics import Estimate, UserBootstrap
+from recinterpreter.scoring.ranking import discounted_gain, estimates
+from recinterpreter.scoring.statistics import UserBootstrap
 from recinterpreter.settings.scores import Scores
 
 POPULARITY = Cell("popularity")
@@ -69,7 +69,9 @@ def _of_task(
     for cutoff in settings.cutoffs:
         for metric, figure in (("hr", _hit), ("ndcg", discounted_gain)):
             values = {c: {s: figure(r, cutoff) for s, r in of.items()} for c, of in ranks.items()}
-            yield from _estimates(evaluation, f"{metric}@{cutoff}", values, users)
+            for source in dict.fromkeys(source for of in values.values() for source in of):
+                shown = {c: of[source] for c, of in values.items() if source in of}
+                yield from estimates(evaluation, f"{metric}@{cutoff}", shown, users, source)
     cutoff = settings.verdict_cutoff
     metric = f"ndcg@{cutoff}"
     gains = {c: {s: discounted_gain(r, cutoff) for s, r in of.items()} for c, of in ranks.items()}
@@ -80,19 +82,6 @@ def _of_task(
         known = {cell: _of_examples(table, first) for cell, table in rankings.items()}
         recorded = {cell: of_cell[RECORDED] for cell, of_cell in ranks.items()}
         yield from _in_proportion(recorded, known, evaluation, cutoff, users)
-
-
-def _estimates(
-    evaluation: str, metric: str, values: Mapping[Cell, Mapping[str, Reals]], users: UserBootstrap
-) -> Iterator[Row]:
-    for cell, sources in values.items():
-        for source, numbers in sources.items():
-            yield cell.row(evaluation, metric, users.share(numbers), source)
-    recorded = {cell: sources[RECORDED] for cell, sources in values.items()}
-    for mean, rows in over_seeds(recorded).items():
-        yield mean.row(evaluation, metric, users.share(rows.mean(axis=0)), RECORDED)
-        deviation = Estimate(float(rows.mean(axis=1).std(ddof=1)), None, None, users.n)
-        yield mean.row(evaluation, f"{metric} sd over seeds", deviation, RECORDED)
 
 
 def _in_proportion(

@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from recinterpreter.settings.adapters import Task
 from recinterpreter.settings.data import Domain
 from recinterpreter.settings.recommenders import States
 from recinterpreter.settings.sections import Count, NotNegative, Positive, Section, Whole
 
-ProbedTask = Literal["recovery", "residual", "preference"]
 Decoder = Literal["linear", "ridge", "nearest"]
 EditKind = Literal["drop", "swap", "replace", "append"]
 # planted, environment, or a URL that holds no name and password
@@ -47,7 +47,7 @@ class Consistency(Section):
 class Probing(Section):
     """What probe_states receives; sample and seed are those of the answers."""
 
-    tasks: list[ProbedTask]
+    tasks: list[Task]
     decoders: list[Decoder]
     examples: Count
     validation: Count

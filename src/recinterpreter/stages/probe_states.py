@@ -20,7 +20,8 @@ from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.matcher import Catalogue, Occurrence
 from recinterpreter.scoring.verdicts import expected_items, judge
-from recinterpreter.settings.evidence import ProbedTask, Probing
+from recinterpreter.settings.adapters import Task
+from recinterpreter.settings.evidence import Probing
 
 logger = logging.getLogger("recinterpreter")
 
@@ -87,7 +88,7 @@ class Marking:
     met: np.ndarray
     history: int
 
-    def marks(self, task: ProbedTask, scores: np.ndarray) -> dict[str, Any]:
+    def marks(self, task: Task, scores: np.ndarray) -> dict[str, Any]:
         """Return columns of PROBES, expected to rank; scores: a row for each state asked."""
         nothing = [None] * len(self.asked)
         if task == "preference":
