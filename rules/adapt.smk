@@ -20,10 +20,11 @@ rule train_adapter:
     resources:
         gpu=GPU * SETTINGS.adapter.processes,
         launcher=LAUNCHER,
+        llm=language_model_name,
         running=RUNNING,
     params:
         settings=lambda w: SETTINGS.adapter_training(w.dataset, w.task, w.adapter, w.seed).as_json(),
-        llm=language_model_name,
+        llm=LANGUAGE_MODEL,
         code=code_digest("train_adapter"),
     shell:
         "{resources.launcher} recinterpreter.stages.train_adapter"
@@ -32,7 +33,7 @@ rule train_adapter:
         " --items {input.items_table}"
         " --states {input.states}"
         " --recommended {input.recommended}"
-        " --llm {params.llm:q}"
+        " --llm {resources.llm:q}"
         " --running {resources.running:q}"
         " --config {output.config}"
         " --weights {output.weights}"

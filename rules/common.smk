@@ -16,8 +16,9 @@ from recinterpreter.settings.adapters import AdapterKind, Task
 from recinterpreter.settings.recommenders import Baseline, BaselineName, RecommenderName, UNTRAINED
 from recinterpreter.workflow.digest import closure_digest, code_digest
 from recinterpreter.workflow.inputs import (
+    contents_of,
     insist_on_files,
-    language_model_files,
+    language_model_identity,
     local_folder,
     movielens_files,
 )
@@ -83,7 +84,7 @@ def every(pattern, **fixed):
 
 
 def language_model_inputs(wildcards):
-    """Files whose content is the LLM's; none for a Hugging Face id, which its revision pins."""
+    """Files of the embedded LLM; none of one that is brought along, which counts by its content."""
     if SETTINGS.llm.source == "embedded":
         taught = rules.teach_language_model.output
         return [
@@ -92,7 +93,12 @@ def language_model_inputs(wildcards):
             taught.tokenizer,
             taught.tokenizer_config,
         ]
-    return language_model_files(SETTINGS.llm.source)
+    return []
+
+
+# What the LLM is: a param of all rules that load it. A folder counts by what is in it, wherever it
+# lies and whenever it was written; a Hugging Face id by the revision, which the settings hold.
+LANGUAGE_MODEL = language_model_identity(SETTINGS.llm)
 
 
 def language_model_name(wildcards):
@@ -273,7 +279,12 @@ def movielens_source(wildcards):
     return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive
 
 
-def check_note(folder, settings):
+def movielens_inputs(wildcards):
+    """The archive downloaded; no file of the user's, which counts by its content."""
+    return [] if SETTINGS.data.ml_100k.path else rules.download_ml_100k.output.archive
+
+
+def check_note(folder, settings, contents):
     """Path of what the check of a source writes: another one for other settings or files."""
-    key = hashlib.sha256(settings.encode()).hexdigest()
+    key = hashlib.sha256(f"{settings} {contents}".encode()).hexdigest()
     return f"results/{folder}/raw/checked-{key[:12]}.json"

@@ -2,6 +2,11 @@
 # Snakemake deletes a job's earlier outputs before it starts. So a source that can be bad is first
 # checked by a job of its own, named by its settings: what stood before a bad file or a bad
 # setting still stands after it, and where a good file and setting are named again it is up to date.
+# Files of the user's are params by what is in them, and no inputs: a date and a place make none of
+# them another one, and one that came with an old date counts as well.
+
+
+MOVIELENS_CONTENTS = contents_of(movielens_files(SETTINGS.data.ml_100k.path))
 
 
 rule ingest_demo:
@@ -52,23 +57,28 @@ rule download_ml_100k:
 
 rule check_ml_100k:
     input:
-        # of a folder both files, so that their content counts; the stage takes the folder
-        lambda w: movielens_files(movielens_source(w)),
+        movielens_inputs,
     output:
-        found=check_note("ml-100k", SETTINGS.ingest("ml-100k").as_json()),
+        found=check_note(
+            "ml-100k",
+            SETTINGS.ingest("ml-100k").as_json(),
+            MOVIELENS_CONTENTS,
+        ),
     log:
         "results/logs/ml-100k/check_ml_100k/ml-100k.log",
     conda:
         "../envs/python.yaml"
     threads: 1
+    resources:
+        source=movielens_source,
     params:
         settings=SETTINGS.ingest("ml-100k").as_json(),
-        source=movielens_source,
+        contents=MOVIELENS_CONTENTS,
         code=code_digest("check_ml_100k"),
     shell:
         "python -m recinterpreter.stages.check_ml_100k"
         " --settings {params.settings:q}"
-        " --source {params.source:q}"
+        " --source {resources.source:q}"
         " --found {output.found}"
         " --code {params.code}"
         " --log {log}"
@@ -76,7 +86,7 @@ rule check_ml_100k:
 
 rule ingest_ml_100k:
     input:
-        lambda w: movielens_files(movielens_source(w)),
+        movielens_inputs,
         found=rules.check_ml_100k.output.found,
     output:
         users="results/ml-100k/users.parquet",
@@ -87,14 +97,16 @@ rule ingest_ml_100k:
     conda:
         "../envs/python.yaml"
     threads: 1
+    resources:
+        source=movielens_source,
     params:
         settings=SETTINGS.ingest("ml-100k").as_json(),
-        source=movielens_source,
+        contents=MOVIELENS_CONTENTS,
         code=code_digest("ingest_ml_100k"),
     shell:
         "python -m recinterpreter.stages.ingest_ml_100k"
         " --settings {params.settings:q}"
-        " --source {params.source:q}"
+        " --source {resources.source:q}"
         " --users {output.users}"
         " --items {output.items_table}"
         " --interactions {output.interactions}"
@@ -104,36 +116,38 @@ rule ingest_ml_100k:
 
 if "events" in SETTINGS.data.sources:
 
+    EVENTS_CONTENTS = contents_of([SETTINGS.data.events.events, SETTINGS.data.events.items])
+
     rule check_events:
-        input:
-            events_table=SETTINGS.data.events.events,
-            items_table=SETTINGS.data.events.items,
         output:
             found=check_note(
                 SETTINGS.data.events.name,
                 SETTINGS.ingest("events").as_json(),
+                EVENTS_CONTENTS,
             ),
         log:
             f"results/logs/{SETTINGS.data.events.name}/check_events/events.log",
         conda:
             "../envs/python.yaml"
         threads: 1
+        resources:
+            events_table=SETTINGS.data.events.events,
+            items_table=SETTINGS.data.events.items,
         params:
             settings=SETTINGS.ingest("events").as_json(),
+            contents=EVENTS_CONTENTS,
             code=code_digest("check_events"),
         shell:
             "python -m recinterpreter.stages.check_events"
             " --settings {params.settings:q}"
-            " --events-table {input.events_table:q}"
-            " --items-table {input.items_table:q}"
+            " --events-table {resources.events_table:q}"
+            " --items-table {resources.items_table:q}"
             " --found {output.found}"
             " --code {params.code}"
             " --log {log}"
 
     rule ingest_events:
         input:
-            events_table=SETTINGS.data.events.events,
-            items_table=SETTINGS.data.events.items,
             found=rules.check_events.output.found,
         output:
             users=f"results/{SETTINGS.data.events.name}/users.parquet",
@@ -144,14 +158,18 @@ if "events" in SETTINGS.data.sources:
         conda:
             "../envs/python.yaml"
         threads: 1
+        resources:
+            events_table=SETTINGS.data.events.events,
+            items_table=SETTINGS.data.events.items,
         params:
             settings=SETTINGS.ingest("events").as_json(),
+            contents=EVENTS_CONTENTS,
             code=code_digest("ingest_events"),
         shell:
             "python -m recinterpreter.stages.ingest_events"
             " --settings {params.settings:q}"
-            " --events-table {input.events_table:q}"
-            " --items-table {input.items_table:q}"
+            " --events-table {resources.events_table:q}"
+            " --items-table {resources.items_table:q}"
             " --users {output.users}"
             " --items {output.items_table}"
             " --interactions {output.interactions}"

@@ -26,10 +26,11 @@ rule answer:
     threads: 1
     resources:
         gpu=GPU,
+        llm=language_model_name,
         running=RUNNING,
     params:
         settings=lambda w: SETTINGS.answering(w.dataset, w.task, w.adapter).as_json(),
-        llm=language_model_name,
+        llm=LANGUAGE_MODEL,
         code=code_digest("answer"),
     shell:
         "python -m recinterpreter.stages.answer"
@@ -38,7 +39,7 @@ rule answer:
         " --weights {input.weights}"
         " --selected {input.selected} {input.edited}"
         " --items {input.items_table}"
-        " --llm {params.llm:q}"
+        " --llm {resources.llm:q}"
         " --running {resources.running:q}"
         " --answers {output.answers} {output.edited}"
         " --code {params.code}"
@@ -61,7 +62,7 @@ use rule answer as answer_oracle_items with:
         "results/logs/{dataset}/answer_oracle_items/{llm}.{adapter}.seed{seed}.log",
     params:
         settings=lambda w: SETTINGS.answering(w.dataset, "residual", w.adapter).as_json(),
-        llm=language_model_name,
+        llm=LANGUAGE_MODEL,
         code=code_digest("answer"),
 
 
@@ -86,10 +87,11 @@ rule rank_titles:
     threads: 1
     resources:
         gpu=GPU,
+        llm=language_model_name,
         running=RUNNING,
     params:
         settings=lambda w: SETTINGS.title_ranking(w.dataset, w.task, w.adapter).as_json(),
-        llm=language_model_name,
+        llm=LANGUAGE_MODEL,
         code=code_digest("rank_titles"),
     shell:
         "python -m recinterpreter.stages.rank_titles"
@@ -100,7 +102,7 @@ rule rank_titles:
         " --items {input.items_table}"
         " --interactions {input.interactions}"
         " --examples {input.examples}"
-        " --llm {params.llm:q}"
+        " --llm {resources.llm:q}"
         " --running {resources.running:q}"
         " --rankings {output.rankings}"
         " --code {params.code}"

@@ -50,16 +50,17 @@ rule check_language_model:
         "../envs/torch.yaml"
     threads: 1
     resources:
+        llm=language_model_name,
         running=RUNNING,
     params:
         settings=SETTINGS.loading().as_json(),
-        llm=language_model_name,
+        llm=LANGUAGE_MODEL,
         code=code_digest("check_language_model"),
     shell:
         "python -m recinterpreter.stages.check_language_model"
         " --settings {params.settings:q}"
         " --items {input.items_table}"
-        " --llm {params.llm:q}"
+        " --llm {resources.llm:q}"
         " --running {resources.running:q}"
         " --titles {output.titles}"
         " --facts {output.facts}"

@@ -30,6 +30,7 @@ from typing import Annotated, Any, NoReturn, get_type_hints
 from pydantic import ValidationError
 
 from recinterpreter.checkpoint import Progress, write_json
+from recinterpreter.contents import content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.lock import hold
 from recinterpreter.settings.language_model import Running
@@ -212,19 +213,6 @@ def work_folder(
             if value and Path(value).is_dir():
                 digest.update(content_digest(Path(value)).encode())
     return root / f"{stage}-{digest.hexdigest()[:12]}"
-
-
-def content_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes, or of all files below a folder with their names."""
-    if path.is_dir():
-        parts = [
-            f"{file.relative_to(path)} {content_digest(file)}"
-            for file in sorted(path.rglob("*"))
-            if file.is_file()
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _record(name: str, code: str, seconds: float, arguments: Mapping[str, Any]) -> dict[str, Any]:

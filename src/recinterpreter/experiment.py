@@ -22,15 +22,7 @@ from recinterpreter.blocks import (
 from recinterpreter.errors import UserError
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
-from recinterpreter.settings.data import (
-    DemoSource,
-    Domain,
-    EventsSource,
-    Ingest,
-    MovieLensSource,
-    Source,
-    Split,
-)
+from recinterpreter.settings.data import Columns, DemoSource, Domain, Ingest, Source, Split
 from recinterpreter.settings.evidence import (
     Consistency,
     EditedStates,
@@ -100,15 +92,16 @@ class Settings(Section):
         return self.data.events.domain if dataset == self.data.events.name else "movies"
 
     def ingest(self, source: Source) -> Ingest:
-        """Settings of ingest_demo, ingest_movielens, ingest_events."""
-        blocks: dict[Source, DemoSource | MovieLensSource | EventsSource] = {
+        """Settings of ingest_demo, ingest_ml_100k, ingest_events, and of the checks before them."""
+        columns = self.data.events.columns
+        if self.data.min_rating is None:  # then nobody looks at ratings
+            columns = columns.model_copy(update={"rating": None})
+        said: dict[Source, DemoSource | Columns | None] = {
             "demo": self.data.demo,
-            "ml-100k": self.data.ml_100k,
-            "events": self.data.events,
+            "ml-100k": None,
+            "events": columns,
         }
-        return Ingest(
-            min_rating=self.data.min_rating, titles=self.data.titles, source=blocks[source]
-        )
+        return Ingest(min_rating=self.data.min_rating, titles=self.data.titles, source=said[source])
 
     def training(
         self, recommender: str, seed: str, chosen: Mapping[str, Any] | None = None
@@ -182,7 +175,6 @@ class Settings(Section):
                 "preferred": self.adapter.preferred if task == "preference" else None,
                 "adapter": adapter,
                 "sizes": sizes and sizes.model_dump(),
-                "llm": self.llm.source,
                 "loading": self.loading(),
                 "examples_per_epoch": getattr(self.adapter.examples_per_epoch, task),
             }
@@ -195,7 +187,6 @@ class Settings(Section):
                 "domain": self.domain(dataset),
                 "task": task,
                 "adapter": adapter,
-                "llm": self.llm.source,
                 "loading": self.loading(),
                 "batch_size": self.answers.batch_size,
             }
@@ -217,7 +208,6 @@ class Settings(Section):
                 "domain": self.domain(dataset),
                 "task": task,
                 "adapter": adapter,
-                "llm": self.llm.source,
                 "loading": self.loading(),
                 "batch_size": self.answers.batch_size,
                 "decoding": self.answers.decoding,

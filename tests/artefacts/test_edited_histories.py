@@ -9,7 +9,7 @@ import pytest
 from conftest import frame
 
 from recinterpreter import schemas, tables
-from recinterpreter.command import content_digest
+from recinterpreter.contents import content_digest
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from conftest import frame
 
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json, read_tensors
-from recinterpreter.command import content_digest
+from recinterpreter.contents import content_digest
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.states import encode_examples
 from recinterpreter.recommenders.training import CHOICE

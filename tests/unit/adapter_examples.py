@@ -28,7 +28,6 @@ def settings(kind: AdapterKind = "conv_linear", **changes: object) -> AdapterTra
         "preferred": None,
         "adapter": kind,
         "sizes": SIZES.get(kind),
-        "llm": "x",
         "loading": {"revision": None, "precision": "auto", "weights": "full"},
         "standardise": "whiten",
         "closed_form_start": False,

@@ -16,7 +16,6 @@ from recinterpreter.command import (
     OutputPath,
     OutputPaths,
     command,
-    content_digest,
     work_folder,
 )
 from recinterpreter.errors import UserError
@@ -202,14 +201,3 @@ def test_progress_is_kept_in_the_work_folder(
     assert seen[0] is None
     assert seen[1].parent == tmp_path
     assert seen[1].name.startswith("resume-")
-
-
-def test_content_digest_sees_content_and_names_not_dates(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        (tmp_path / folder / "deep").mkdir(parents=True)
-        (tmp_path / folder / "deep" / "w").write_text("1")
-    assert content_digest(tmp_path / "a") == content_digest(tmp_path / "b")
-    (tmp_path / "b" / "deep" / "w").rename(tmp_path / "b" / "deep" / "v")
-    assert content_digest(tmp_path / "a") != content_digest(tmp_path / "b")
-    # the known answer for "1"
-    assert content_digest(tmp_path / "a" / "deep" / "w").startswith("6b86b273ff34fce1")

@@ -9,7 +9,7 @@ from sequence_examples import RECOMMENDERS, training_settings, write_tables
 
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
-from recinterpreter.command import content_digest
+from recinterpreter.contents import content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.settings.evidence import EditedStates, Edits

@@ -7,7 +7,7 @@ import pytest
 from recinterpreter import schemas, tables
 from recinterpreter.data.events import read_events, read_items
 from recinterpreter.errors import UserError
-from recinterpreter.settings.data import Columns, EventsSource, Ingest, Titles
+from recinterpreter.settings.data import Columns, Ingest, Titles
 from recinterpreter.stages.ingest_events import ingest_events
 
 COLUMNS = Columns(user="who", item="what", time="when", title="name", rating=None)
@@ -179,13 +179,7 @@ def stage(tmp_path: Path, events_table: Path, items_table: Path, **changed: obje
     settings = Ingest(
         min_rating=None,
         titles=Titles(style="raw", allow_markup=False),
-        source=EventsSource(
-            name="mine",
-            domain="items",
-            events=str(events_table),
-            items=str(items_table),
-            columns=COLUMNS,
-        ),
+        source=COLUMNS,
     )
     out = tmp_path / "out"
     ingest_events(

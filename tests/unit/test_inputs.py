@@ -9,8 +9,10 @@ import yaml
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
 from recinterpreter.workflow.inputs import (
+    contents_of,
     insist_on_files,
     language_model_files,
+    language_model_identity,
     local_folder,
     movielens_files,
 )
@@ -42,6 +44,30 @@ def test_both_files_of_a_movielens_folder_are_inputs(tmp_path: Path, inner: str)
 
 def test_a_movielens_zip_is_one_input() -> None:
     assert movielens_files("some/ml-100k.zip") == ["some/ml-100k.zip"]
+
+
+def test_contents_are_those_of_all_files_or_of_none(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("u.data", "u.item")]
+    assert contents_of([]) is None
+    touch(tmp_path / "u.data")
+    assert contents_of(files) is None
+    touch(tmp_path / "u.item")
+    empty = contents_of(files)
+    assert empty is not None
+    (tmp_path / "u.item").write_text("1|Toy Story")
+    assert contents_of(files) not in (None, empty)
+
+
+def test_a_local_llm_is_what_is_in_its_folder(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        touch(*(tmp_path / folder / name for name in ("config.json", "model.safetensors")))
+        (tmp_path / folder / "README.md").write_text(folder)
+    a, b = (settings(["demo"], llm=str(tmp_path / folder)).llm for folder in ("a", "b"))
+    assert language_model_identity(a) == language_model_identity(b)
+    (tmp_path / "b" / "model.safetensors").write_text("other weights")
+    assert language_model_identity(a) != language_model_identity(b)
+    hub = settings(["demo"], llm="meta-llama/Llama-2-7b-hf").llm
+    assert language_model_identity(hub) == "meta-llama/Llama-2-7b-hf"
 
 
 def test_names_are_no_folders() -> None:

@@ -8,14 +8,14 @@ import pytest
 from recinterpreter import schemas, tables
 from recinterpreter.data.movielens import read_movielens
 from recinterpreter.errors import UserError
-from recinterpreter.settings.data import Ingest, MovieLensSource, Split, Titles
+from recinterpreter.settings.data import Ingest, Split, Titles
 from recinterpreter.stages.ingest_ml_100k import ingest_ml_100k
 from recinterpreter.stages.split_examples import split_examples
 
 SETTINGS = Ingest(
     min_rating=None,
     titles=Titles(style="paper", allow_markup=False),
-    source=MovieLensSource(path=None),
+    source=None,
 )
 GENRES = "|".join(["0"] * 19)
 ITEMS = [

@@ -80,11 +80,22 @@ def test_how_an_llm_is_handled_is_in_no_settings_and_what_is_read_of_it_is() -> 
         assert read.running() == plainly.running()
 
 
-def test_ingest_receives_its_own_source_only() -> None:
-    demo = settings().ingest("demo")
-    assert set(json.loads(demo.as_json())["source"]) == {"items", "users", "seed"}
-    movielens = settings().ingest("ml-100k")
-    assert set(json.loads(movielens.as_json())["source"]) == {"path"}
+def test_ingest_receives_what_is_said_of_its_own_source_and_never_where_it_is() -> None:
+    own = {**CONFIG["data"]["events"], "events": "/e.csv", "items": "/i.csv"}
+    moved = settings(data={"ml-100k": {"path": "/x"}, "events": own})
+    for source in ("demo", "ml-100k", "events"):
+        assert moved.ingest(source) == settings().ingest(source)
+    assert set(json.loads(moved.ingest("demo").as_json())["source"]) == {"items", "users", "seed"}
+    assert moved.ingest("ml-100k").source is None
+    assert moved.ingest("events").source == moved.data.events.columns
+
+
+def test_a_column_of_ratings_counts_where_it_is_filtered_by() -> None:
+    own = CONFIG["data"]["events"]
+    rated = {**own, "columns": {**own["columns"], "rating": "stars"}}
+    assert settings(data={"events": rated}).ingest("events").source.rating is None
+    filtered = settings(data={"events": rated, "min_rating": 3}).ingest("events")
+    assert filtered.source.rating == "stars"
 
 
 def test_judging_wants_two_recommenders_a_task_and_an_endpoint_that_knows_the_data() -> None:

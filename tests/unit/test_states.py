@@ -11,7 +11,7 @@ from sequence_examples import RECOMMENDERS, training_settings, write_tables
 
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import write_json, write_tensors
-from recinterpreter.command import content_digest
+from recinterpreter.contents import content_digest
 from recinterpreter.data.evaluated import evaluated_examples
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load

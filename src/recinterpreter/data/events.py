@@ -11,7 +11,7 @@ import pyarrow as pa
 from recinterpreter import tables
 from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
-from recinterpreter.settings.data import Columns, EventsSource, Ingest
+from recinterpreter.settings.data import Columns, Ingest
 
 # Rows are numbered from 1, the header of a CSV file not counted.
 _LATEST = 253_402_300_799  # 9999-12-31: beyond it, seconds are milliseconds
@@ -21,11 +21,11 @@ def read_tables(
     events_table: Path, items_table: Path, settings: Ingest
 ) -> tuple[pl.DataFrame, pa.Table]:
     """Read the user's two tables: (events as `read_events` gives them, ITEMS)."""
-    source = settings.source
-    if not isinstance(source, EventsSource):
-        raise TypeError(f"wanted the settings of the user's events, got {source!r}")
-    catalogue = build_items(read_items(items_table, source.columns), settings.titles)
-    return read_events(events_table, source.columns, settings.min_rating), catalogue
+    columns = settings.source
+    if not isinstance(columns, Columns):
+        raise TypeError(f"wanted the names of the user's columns, got {columns!r}")
+    catalogue = build_items(read_items(items_table, columns), settings.titles)
+    return read_events(events_table, columns, settings.min_rating), catalogue
 
 
 def read_items(path: Path, columns: Columns) -> list[tuple[str, str]]:

@@ -49,7 +49,6 @@ class AdapterTraining(Section):
     preferred: Preferred | None
     adapter: AdapterKind
     sizes: MLPSizes | SoftTokensSizes | QFormerSizes | None
-    llm: str
     loading: Loading
     standardise: Standardise
     closed_form_start: bool

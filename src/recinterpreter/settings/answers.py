@@ -28,7 +28,6 @@ class Answering(Section):
     domain: Domain
     task: WordedTask
     adapter: AdapterKind
-    llm: str
     loading: Loading
     batch_size: Count
     decoding: Decoding
@@ -41,6 +40,5 @@ class TitleRanking(Section):
     domain: Domain
     task: RankedTask
     adapter: AdapterKind
-    llm: str
     loading: Loading
     batch_size: Count

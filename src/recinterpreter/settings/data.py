@@ -54,11 +54,14 @@ class EventsSource(Section):
 
 
 class Ingest(Section):
-    """What an ingest stage receives: its own source's block and the rules all sources share."""
+    """What an ingest stage receives: what is said of its source, and the rules all sources share.
+
+    Never where files are: they count by what is in them.
+    """
 
     min_rating: Number | None
     titles: Titles
-    source: DemoSource | MovieLensSource | EventsSource
+    source: DemoSource | Columns | None
 
 
 class Split(Section):

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from recinterpreter import schemas, tables
-from recinterpreter.command import InputPath, InputPaths, OutputPath, command, content_digest
+from recinterpreter.command import InputPath, InputPaths, OutputPath, command
+from recinterpreter.contents import content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.judge.access import Endpoint, given_endpoint
 from recinterpreter.judge.cases import picked, rotations

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recinterpreter import schemas, tables
-from recinterpreter.command import InputPath, OutputPaths, command, content_digest
+from recinterpreter.command import InputPath, OutputPaths, command
+from recinterpreter.contents import content_digest
 from recinterpreter.device import pick
 from recinterpreter.errors import UserError
 from recinterpreter.recommenders import windows

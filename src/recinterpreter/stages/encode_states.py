@@ -7,7 +7,8 @@ import logging
 import numpy as np
 
 from recinterpreter import schemas, tables
-from recinterpreter.command import InputPath, OutputPath, command, content_digest
+from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.contents import content_digest
 from recinterpreter.device import pick
 from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.models import load, trained_settings

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from recinterpreter import schemas, tables
-from recinterpreter.command import InputPath, OutputPath, command, content_digest
+from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.contents import content_digest
 from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.device import pick
 from recinterpreter.errors import UserError

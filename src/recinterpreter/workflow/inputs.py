@@ -1,13 +1,15 @@
-"""Files of the user's own that jobs read: found, listed and missed before any job starts.
+"""Files of the user's own that jobs read: found, digested and missed before any job starts.
 
-Only paths are looked at here, never content; the stages read and check that.
+What is in them, the stages read and check.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recinterpreter.contents import digest_of
 from recinterpreter.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,8 +20,21 @@ _MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
 _PICKLES = "pytorch_model*.bin"
 
 
-def movielens_files(path: str) -> list[str]:
-    """List what is read below `data.ml-100k.path`: two files of a folder, or the zip."""
+def contents_of(files: Iterable[str]) -> str | None:
+    """Digest files by what is in them; None where there are none, or one is missing.
+
+    Then either the workflow makes them itself, or the stage that reads them says what is missing.
+    """
+    found = [Path(file) for file in files]
+    if not found or not all(file.is_file() for file in found):
+        return None
+    return digest_of(found)
+
+
+def movielens_files(path: str | None) -> list[str]:
+    """List what is read below `data.ml-100k.path`: the files of a folder, or the zip; or none."""
+    if path is None:
+        return []
     source = Path(path)
     if not source.is_dir():
         return [path]
@@ -45,6 +60,13 @@ def language_model_files(source: str) -> list[str]:
     pickles = () if any(Path(folder).glob("*.safetensors")) else (_PICKLES,)
     kinds = (*_MODEL_FILES, *pickles)
     return sorted({str(file) for kind in kinds for file in Path(folder).glob(kind)})
+
+
+def language_model_identity(llm: LLM) -> str:
+    """Say which LLM it is that `llm.source` names: the embedded one, a hub id, or a content."""
+    if local_folder(llm.source) is None:
+        return llm.source
+    return str(contents_of(language_model_files(llm.source)))
 
 
 def insist_on_files(settings: Settings) -> None:
