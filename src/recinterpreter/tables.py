@@ -17,12 +17,16 @@ from recinterpreter.errors import UserError
 
 _METADATA_KEY = b"recinterpreter"
 _BUFFER = 2**20  # bytes of a file in a stream that are read at a time
+_GROUP_BYTES = 2**24  # of the floats in a row group, where a table has vectors
+_GROUP_ROWS = 2**20  # in any row group, as pyarrow has it
 
 
 class Writer:
-    """Write one table in a stream of row groups; the file appears under its name when complete.
+    """Write one table in a stream; the file appears under its name when complete.
 
-    Use as a context manager. `metadata` is any JSON value map, readable by `metadata(path)`.
+    Use as a context manager. `metadata` is any JSON value map, readable by `metadata(path)`. Rows
+    wait until they fill a row group, whose size the schema alone decides: however rows are handed
+    over, the same ones make the same bytes, and the memory used is that of a row group.
     """
 
     def __init__(
@@ -36,13 +40,12 @@ class Writer:
 
     def __enter__(self) -> Writer:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        vectors = _vectors(self.schema)
+        self._group = rows_of_group(self.schema)
+        self._waiting: list[pa.Table] = []
+        self._n_waiting = 0
         # Stream splitting puts the like bytes of floats together: zstd then finds what repeats.
-        floats = [
-            f"{field.name}.list.element"
-            for field in self.schema
-            if pa.types.is_fixed_size_list(field.type)
-            and pa.types.is_floating(field.type.value_type)
-        ]
+        floats = [f"{field.name}.list.element" for field in vectors]
         self._file = pq.ParquetWriter(
             self._partial,
             self.schema,
@@ -54,12 +57,25 @@ class Writer:
         return self
 
     def write(self, rows: pa.Table | Mapping[str, Any]) -> None:
-        """Append a row group: a table, or columns by name that fit the schema."""
+        """Append rows: a table, or columns by name that fit the schema."""
         if not isinstance(rows, pa.Table):
             rows = pa.table(
                 {f.name: _column(rows[f.name], f.type) for f in self.schema}, schema=self.schema
             )
-        self._file.write_table(rows.select(self.schema.names).cast(self.schema))
+        self._waiting.append(rows.select(self.schema.names).cast(self.schema))
+        self._n_waiting += len(rows)
+        if self._n_waiting >= self._group:
+            self._write_groups(self._n_waiting - self._n_waiting % self._group)
+
+    def _write_groups(self, n_rows: int) -> None:
+        """Write the first of the waiting rows."""
+        waiting = pa.concat_tables(self._waiting)
+        for start in range(0, n_rows, self._group):
+            group = waiting.slice(start, min(self._group, n_rows - start))
+            # in one piece: pages of a file end where pieces end
+            self._file.write_table(group.combine_chunks(), row_group_size=self._group)
+        self._waiting = [waiting.slice(n_rows)]
+        self._n_waiting -= n_rows
 
     def __exit__(
         self,
@@ -68,6 +84,8 @@ class Writer:
         trace: TracebackType | None,
     ) -> None:
         try:
+            if kind is None and self._n_waiting:
+                self._write_groups(self._n_waiting)
             self._file.close()
             if kind is None:
                 with open(self._partial, "rb") as written:
@@ -75,6 +93,21 @@ class Writer:
                 os.replace(self._partial, self.path)
         finally:
             self._partial.unlink(missing_ok=True)
+
+
+def rows_of_group(schema: pa.Schema) -> int:
+    """Return how many rows of a table go into each of its row groups but the last."""
+    width = sum(f.type.list_size * f.type.value_type.bit_width // 8 for f in _vectors(schema))
+    return min(max(1, _GROUP_BYTES // width), _GROUP_ROWS) if width else _GROUP_ROWS
+
+
+def _vectors(schema: pa.Schema) -> list[pa.Field]:
+    """Return the columns that hold a vector of floats in every row."""
+    return [
+        field
+        for field in schema
+        if pa.types.is_fixed_size_list(field.type) and pa.types.is_floating(field.type.value_type)
+    ]
 
 
 def _column(values: Any, kind: pa.DataType) -> pa.Array | pa.ChunkedArray:
@@ -131,15 +164,40 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
     return file.read(columns=list(columns) if columns else None)
 
 
-def read_batches(path: Path, rows: int = 4096) -> Iterator[pa.RecordBatch]:
-    """Read a table in a stream of at most `rows` rows, in the file's order.
+def read_batches(
+    path: Path, rows: int = 4096, wanted: range | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Read a table in a stream of `rows` rows, the last of them fewer, in the file's order.
 
-    Memory is that of a row group however long the table is: nothing is read ahead, and the file is
-    not mapped, since what has been read of a mapped file counts as memory.
+    wanted: the rows of the file to read, all where None. Memory is that of a row group however long
+    the table is: nothing is read ahead, and the file is not mapped, since what has been read of a
+    mapped file counts as memory.
     """
-    file = _open(path, mapped=False)
+    waiting: list[pa.RecordBatch] = []
+    for batch in _pieces(_open(path, mapped=False), rows, wanted):
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= rows:
+            joined = pa.concat_batches(waiting)
+            yield joined.slice(0, rows)
+            waiting = [joined.slice(rows)]
+    if sum(map(len, waiting)):
+        yield pa.concat_batches(waiting)
+
+
+def _pieces(file: pq.ParquetFile, rows: int, wanted: range | None) -> Iterator[pa.RecordBatch]:
+    """Read row group by row group what of it is wanted, at most `rows` rows at a time."""
+    wanted = range(file.metadata.num_rows) if wanted is None else wanted
+    first = 0  # of the row group, then of the batch
     for group in range(file.num_row_groups):
-        yield from file.iter_batches(batch_size=rows, row_groups=[group])
+        after = first + file.metadata.row_group(group).num_rows
+        if first >= wanted.stop or after <= wanted.start:
+            first = after
+            continue
+        for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+            start, stop = max(wanted.start - first, 0), min(wanted.stop - first, len(batch))
+            if start < stop:
+                yield batch.slice(start, stop - start)
+            first += len(batch)
 
 
 def metadata(path: Path) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from recinterpreter.recommenders.models import build, load
 from recinterpreter.recommenders.oracle import Dreams, extended_states
 from recinterpreter.recommenders.sequence import SequenceBatch
 from recinterpreter.settings.recommenders import OracleItems
-from recinterpreter.stages import generate_oracle_items as stage
 from recinterpreter.stages.generate_oracle_items import generate_oracle_items
 
 CPU = torch.device("cpu")
@@ -198,9 +197,9 @@ def test_neither_batches_nor_row_groups_change_a_dream(
 ) -> None:
     write_all(tmp_path)
     whole = generate(tmp_path, 99)
-    monkeypatch.setattr(stage, "_ROW_GROUP_BYTES", 5 * 2 * HISTORY * WIDTH * 4)
+    monkeypatch.setattr(tables, "_GROUP_BYTES", 5 * 2 * HISTORY * WIDTH * 4)
     parts = generate(tmp_path, 2)
-    assert [pq.ParquetFile(path).num_row_groups for path in (*whole, *parts)] == [1, 1, 3, 3]
+    assert [pq.ParquetFile(path).num_row_groups for path in (*whole, *parts)] == [1, 1, 3, 1]
     wanted = schemas.states_schema(HISTORY, WIDTH), schemas.oracle_schema(WIDTH)
     for schema, *paths in zip(wanted, whole, parts, strict=True):
         one, other = (tables.read(path, schema) for path in paths)

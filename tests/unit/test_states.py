@@ -17,7 +17,6 @@ from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.settings.answers import StateSelection
 from recinterpreter.settings.recommenders import States
-from recinterpreter.stages import encode_states as stage
 from recinterpreter.stages.encode_states import encode_states
 from recinterpreter.stages.select_states import select_states
 
@@ -158,7 +157,7 @@ def test_row_groups_bound_the_memory_whatever_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = 2 * HISTORY * WIDTH * 4
-    monkeypatch.setattr(stage, "_ROW_GROUP_BYTES", 10 * row)
+    monkeypatch.setattr(tables, "_GROUP_BYTES", 10 * row)
     paths = [encode(tmp_path, batch_size=size) for size in (3, 7)]
     for path in paths:
         file = pq.ParquetFile(path).metadata

@@ -1,5 +1,6 @@
 """Tables come back as written, whole or not at all, and tell what is wrong with a foreign one."""
 
+import itertools
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -104,7 +105,7 @@ def test_states_come_back_bit_for_bit(
     path = tmp_path_factory.mktemp("states") / "s.parquet"
     rows = states(n, positions, width, seed)
     schema = schemas.states_schema(positions, width)
-    with tables.Writer(path, schema) as writer:  # in two row groups
+    with tables.Writer(path, schema) as writer:
         for part in (slice(0, n // 2), slice(n // 2, n)):
             writer.write({name: column[part] for name, column in rows.items()})
     table = tables.read(path, schema)
@@ -118,6 +119,76 @@ def test_states_come_back_bit_for_bit(
     batches = list(tables.read_batches(path, 2))
     assert sum(len(batch) for batch in batches) == n
     assert max(len(batch) for batch in batches) <= 2
+
+
+def in_pieces(path: Path, table: pa.Table, schema: pa.Schema, cuts: list[int]) -> bytes:
+    """Write a table, handed over in pieces that end at the cuts; return the file."""
+    ends = sorted(min(cut, len(table)) for cut in cuts)
+    with tables.Writer(path, schema, {"a": 1}) as writer:
+        for start, end in itertools.pairwise([0, *ends, len(table)]):
+            writer.write(table.slice(start, end - start))
+    return path.read_bytes()
+
+
+def examples(n: int) -> pa.Table:
+    """A table with texts and lists of many lengths."""
+    rows = [
+        {
+            **{"example_id": i, "user_id": i // 3, "position": i % 3, "target": 1, "time": i},
+            **{"history": list(range(i % 7)), "split": ["train", "test"][i % 5 == 0]},
+        }
+        for i in range(n)
+    ]
+    return pa.Table.from_pylist(rows, schema=schemas.EXAMPLES)
+
+
+@given(st.lists(st.integers(0, 60), max_size=12), st.sampled_from([1, 7, 16, 60]))
+@settings(max_examples=30, deadline=None)
+def test_the_same_rows_are_the_same_bytes_however_they_are_handed_over(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[int], group: int
+) -> None:
+    folder = tmp_path_factory.mktemp("pieces")
+    of_states = schemas.states_schema(2, 3)
+    tables.write(folder / "states", states(60, 2, 3, 1), of_states)
+    some = tables.read(folder / "states", of_states)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_GROUP_BYTES", group * 2 * 2 * 3 * 4)
+        patch.setattr(tables, "_GROUP_ROWS", group)
+        for schema, table in ((of_states, some), (schemas.EXAMPLES, examples(60))):
+            assert tables.rows_of_group(schema) == group
+            whole = in_pieces(folder / "whole", table, schema, [])
+            assert in_pieces(folder / "pieces", table, schema, cuts) == whole
+            assert tables.read(folder / "pieces", schema).equals(table)
+            found = pq.ParquetFile(folder / "pieces").metadata
+            sizes = [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+            assert sizes == [group] * (60 // group) + [60 % group] * (60 % group > 0)
+
+
+def test_row_groups_hold_16_mib_of_floats_or_a_million_rows() -> None:
+    assert tables.rows_of_group(schemas.states_schema(10, 128)) == 2**24 // (2 * 10 * 128 * 4)
+    assert tables.rows_of_group(schemas.states_schema(10, 128, "float16")) == 2**24 // (20 * 256)
+    assert tables.rows_of_group(schemas.states_schema(10, 2**21)) == 1
+    assert {tables.rows_of_group(schema) for schema in (schemas.ITEMS, schemas.ANSWERS)} == {2**20}
+
+
+@given(st.integers(1, 40), st.integers(0, 40), st.integers(0, 40), st.integers(1, 9))
+@settings(max_examples=40, deadline=None)
+def test_a_stream_holds_the_rows_that_are_wanted_in_batches_of_one_size(
+    tmp_path_factory: pytest.TempPathFactory, rows: int, start: int, more: int, group: int
+) -> None:
+    path = tmp_path_factory.mktemp("stream") / "s.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_GROUP_BYTES", group * 2 * 2 * 3 * 4)
+        tables.write(path, states(40, 2, 3, 0), schemas.states_schema(2, 3))
+    wanted = range(start, min(start + more, 40))
+    batches = list(tables.read_batches(path, rows, wanted))
+    ids = [i for batch in batches for i in batch.column("example_id").to_pylist()]
+    assert ids == [i + 1 for i in wanted]
+    assert {len(batch) for batch in batches[:-1]} <= {rows}
+    whole = tables.read(path, schemas.states_schema(2, 3))
+    for batch, first in zip(batches, range(start, 41, rows), strict=False):
+        shown = tables.matrix(batch.column("after"), 2)
+        assert (shown == tables.matrix(whole["after"], 2)[first : first + len(batch)]).all()
 
 
 def test_states_are_stored_stream_split_and_compressed(tmp_path: Path) -> None:

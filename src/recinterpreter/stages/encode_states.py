@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 
 from recinterpreter import schemas, tables
@@ -15,10 +13,6 @@ from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.states import encode_examples
 from recinterpreter.settings.recommenders import States
 from recinterpreter.ticker import Ticker
-
-logger = logging.getLogger("recinterpreter")
-
-_ROW_GROUP_BYTES = 2**24
 
 
 def encode_states(
@@ -44,13 +38,11 @@ def encode_states(
         "n_items": facts["n_items"],
     }
     precision = np.dtype(settings.precision)
-    # by size, not by settings.batch_size, which must not change the file
-    group = max(1, _ROW_GROUP_BYTES // (2 * shape[0] * shape[1] * precision.itemsize))
     total, done = tables.read(examples, schemas.EXAMPLES, ["example_id"]).num_rows, 0
     ticker = Ticker("examples", total)
     schema = schemas.states_schema(shape[0], shape[1], settings.precision)
     with tables.Writer(states, schema, about) as writer:
-        for rows in tables.read_batches(examples, group):
+        for rows in tables.read_batches(examples, settings.batch_size):
             part = windows.from_rows(rows, facts["history"])
             writer.write(encode_examples(model, part, settings.batch_size, precision))
             done += len(part)

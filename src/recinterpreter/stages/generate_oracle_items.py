@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,6 @@ from recinterpreter.recommenders.ranking import Sequences
 from recinterpreter.settings.recommenders import OracleItems
 from recinterpreter.ticker import Ticker
 
-logger = logging.getLogger("recinterpreter")
-
-_ROW_GROUP_BYTES = 2**24
-
 
 def generate_oracle_items(
     *,
@@ -46,8 +41,6 @@ def generate_oracle_items(
     sequences = Sequences.of(*columns)
     precision = np.dtype(settings.precision)
     positions, width = model.state_shape
-    # by size, not by settings.batch_size, which must not change the file
-    group = max(1, _ROW_GROUP_BYTES // (2 * positions * width * precision.itemsize))
     schema = schemas.states_schema(positions, width, settings.precision)
     history = tables.metadata(examples)["history"]
     ticker = Ticker("oracle items", len(rows))
@@ -55,11 +48,11 @@ def generate_oracle_items(
         tables.Writer(states, schema, about) as of_states,
         tables.Writer(oracle, schemas.oracle_schema(model.width), about) as of_items,
     ):
-        for start in range(0, len(rows), group):
-            part = windows.from_rows(rows.slice(start, group), history)
+        for start in range(0, len(rows), settings.batch_size):
+            part = windows.from_rows(rows.slice(start, settings.batch_size), history)
             read, dreamt = dream(model, part, sequences, settings.batch_size, precision)
             of_states.write(read)
-            of_items.write({**dreamt, "last": last[start : start + group]})
+            of_items.write({**dreamt, "last": last[start : start + len(part)]})
             ticker.tick(start + len(part))
 
 
