@@ -10,8 +10,10 @@ STARTED = time.time()
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from recinterpreter.workflow.machine import claim_results, prepare_jobs
+from recinterpreter.workflow.revision import hand_on_revision
 
 prepare_jobs(sources=Path(workflow.basedir, "src"))
+hand_on_revision(Path(workflow.basedir))
 
 
 configfile: f"{workflow.basedir}/config.yaml"

@@ -14,25 +14,23 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 import logging
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_type_hints
 
 from pydantic import ValidationError
 
-from recinterpreter.checkpoint import Progress, write_json
-from recinterpreter.contents import content_digest
+from recinterpreter.checkpoint import Progress
+from recinterpreter.contents import MADE, content_digest
 from recinterpreter.errors import UserError
 from recinterpreter.lock import hold
+from recinterpreter.provenance.record import describe, describe_run, write_record
 from recinterpreter.settings.language_model import Running
 from recinterpreter.settings.sections import Section
 
@@ -46,7 +44,8 @@ OutputPaths = Annotated[list[Path], OUTPUT]
 Stage = Callable[..., None]
 logger = logging.getLogger("recinterpreter")
 
-_RECORDED_PACKAGES = ("torch", "transformers", "numpy", "pyarrow", "polars", "scipy", "snakemake")
+# the one option that is a folder or the name of what is elsewhere
+_LLM = "llm"
 
 
 def command(stage: Stage, arguments: list[str] | None = None) -> None:
@@ -102,7 +101,7 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
     log, code, work = (given.pop(option, "") for option in ("log", "code", "work"))
     name = _name(stage)
     _configure_logging(name, Path(log) if log else None)
-    started = time.perf_counter()
+    began, started = time.perf_counter(), datetime.now(UTC)
     try:
         arguments = _check(hints, given)
         folder = None
@@ -112,7 +111,16 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
                 if folder and not _follows():
                     _claim(folder)
                 arguments[key] = Progress(folder)
+        recorded = bool(log) and not _follows()
+        read = _read_files(hints, arguments) if recorded else {}
         stage(**arguments)
+        seconds = time.perf_counter() - began
+        # before the record is written: a log newer than its record is of a job that failed
+        logger.info("done in %.1f s", seconds)
+        if recorded:
+            done = describe_run(name, code, started, seconds, arguments)
+            written = describe(_paths(hints, arguments, OUTPUT))
+            write_record(Path(log), {**done, **read, "outputs": written})
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(2)
@@ -126,10 +134,6 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
     except Exception:
         logger.exception("a defect in %s; please report it with this log", name)
         sys.exit(1)
-    seconds = time.perf_counter() - started
-    logger.info("done in %.1f s", seconds)
-    if log and not _follows():
-        write_json(Path(log).with_suffix(".json"), _record(name, code, seconds, arguments))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         end()
 
@@ -215,18 +219,22 @@ def work_folder(
     return root / f"{stage}-{digest.hexdigest()[:12]}"
 
 
-def _record(name: str, code: str, seconds: float, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    settings = [json.loads(v.as_json()) for v in arguments.values() if isinstance(v, Section)]
-    versions = {"python": platform.python_version()}
-    for package in _RECORDED_PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return {
-        "stage": name,
-        "settings": settings[0] if settings else {},
-        "code": code,
-        "seconds": round(seconds, 2),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": versions,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-    }
+def _read_files(hints: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe what a job reads, before it does; an LLM is its folder's files, or else a name."""
+    read = _paths(hints, arguments, INPUT)
+    llm = arguments.get(_LLM)
+    if llm and Path(llm).is_dir():
+        read[_LLM] = sorted(f for f in Path(llm).rglob("*") if f.is_file() and f.name != MADE)
+    return {"inputs": describe(read), "names": {_LLM: llm} if llm and _LLM not in read else {}}
+
+
+def _paths(
+    hints: Mapping[str, Any], arguments: Mapping[str, Any], direction: str
+) -> dict[str, list[Path]]:
+    """Return the files a stage was given to read or to write, by their options."""
+    found = {}
+    for name, kind in hints.items():
+        if direction in getattr(kind, "__metadata__", ()):
+            value = arguments[name]
+            found[name] = value if isinstance(value, list) else [value]
+    return found

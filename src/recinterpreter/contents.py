@@ -12,6 +12,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+# Lies in every folder of results and says what made its files when, so it is none of the content.
+MADE = "made.json"
+
 # Beside what Snakemake itself remembers of this folder. A digest of many gigabytes takes half a
 # minute, and every dry run asks for it.
 MEMORY = Path(".snakemake/contents.json")
@@ -24,7 +27,7 @@ def content_digest(path: Path) -> str:
         parts = [
             f"{file.relative_to(path)} {content_digest(file)}"
             for file in sorted(path.rglob("*"))
-            if file.is_file()
+            if file.is_file() and file.name != MADE
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
     if path.stat().st_size < _WORTH_REMEMBERING:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 _held: list[TextIO] = []
 # Some network file systems have no such locks; then there is nothing to wait for.
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+# ... and some lock only what is open for writing, which a folder cannot be.
+_UNSUPPORTED_FOR_FOLDERS = (*_UNSUPPORTED, errno.EBADF)
 
 
 def hold(path: Path, *, wait: bool) -> bool:
@@ -26,3 +31,18 @@ def hold(path: Path, *, wait: bool) -> bool:
             raise
     _held.append(file)
     return True
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, and wait for it; without one where its file system has none."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED_FOR_FOLDERS:
+                raise
+        yield
+    finally:
+        os.close(descriptor)

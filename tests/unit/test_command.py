@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import get_type_hints
 
@@ -18,7 +19,9 @@ from recinterpreter.command import (
     command,
     work_folder,
 )
+from recinterpreter.contents import MADE, content_digest
 from recinterpreter.errors import UserError
+from recinterpreter.provenance.record import read_made
 from recinterpreter.settings.language_model import Running
 from recinterpreter.settings.recommenders import Baseline, States
 
@@ -82,13 +85,79 @@ def test_a_stage_gets_its_files_and_settings(tmp_path: Path) -> None:
 
 
 def test_the_record_stands_beside_the_log(tmp_path: Path) -> None:
-    run(tmp_path, "--log", str(tmp_path / "logs" / "x.seed0.log"), "--code", "abc")
+    run(tmp_path, "--log", str(tmp_path / "logs/x.seed0.log"), "--code", "abc", "--llm", "none")
     assert "done in" in (tmp_path / "logs" / "x.seed0.log").read_text()
     record = read_json(tmp_path / "logs" / "x.seed0.json")
     assert record["settings"] == json.loads(SETTINGS)
     assert record["code"] == "abc"
     assert 0 <= record["seconds"] < 60
     assert {"python", "torch", "numpy"} <= set(record["versions"])
+    assert datetime.fromisoformat(record["started"]) <= datetime.fromisoformat(record["finished"])
+    (first,) = record["inputs"]["first"]
+    assert first == {
+        "path": str(tmp_path / "a"),
+        "bytes": 1,
+        "sha256": content_digest(tmp_path / "a"),
+    }
+    assert [len(record["inputs"][name]) for name in ("first", "others")] == [1, 2]
+    assert [file["path"] for file in record["outputs"]["copies"]] == [
+        str(tmp_path / "c1"),
+        str(tmp_path / "c2"),
+    ]
+    assert record["names"] == {"llm": "none"}
+    assert read_made(tmp_path / "deep")["out"]["code"] == "abc"
+
+
+def test_the_record_describes_what_was_read_and_not_what_came_of_it(tmp_path: Path) -> None:
+    def overwrite(*, first: InputPath, joined: OutputPath) -> None:
+        """Write what was read."""
+        write_text(first, "changed while it ran")
+        write_text(joined, "x")
+
+    (tmp_path / "a").write_text("a")
+    before = content_digest(tmp_path / "a")
+    options = ["--first", str(tmp_path / "a"), "--joined", str(tmp_path / "out")]
+    command(overwrite, [*options, "--log", str(tmp_path / "x.log")])
+    assert read_json(tmp_path / "x.json")["inputs"]["first"][0]["sha256"] == before
+
+
+def test_a_language_model_is_recorded_by_its_files(tmp_path: Path) -> None:
+    for name in ("config.json", "deep/w", MADE):
+        write_text(tmp_path / "model" / name, "{}")
+    run(tmp_path, "--llm", str(tmp_path / "model"), "--log", str(tmp_path / "x.log"))
+    record = read_json(tmp_path / "x.json")
+    assert [Path(file["path"]).name for file in record["inputs"]["llm"]] == ["config.json", "w"]
+    assert record["names"] == {}
+
+
+def test_handling_is_recorded_beside_the_settings(tmp_path: Path) -> None:
+    def load(*, running: Running, settings: Baseline, joined: OutputPath) -> None:
+        """Load."""
+        write_text(joined, "x")
+
+    options = ["--running", Running(spread=True, allow_pickle=False).as_json()]
+    options += ["--settings", Baseline(baseline="popularity").as_json()]
+    command(load, [*options, "--joined", str(tmp_path / "o"), "--log", str(tmp_path / "x.log")])
+    record = read_json(tmp_path / "x.json")
+    assert record["settings"] == {"baseline": "popularity"}
+    assert record["handling"] == {"running": {"spread": True, "allow_pickle": False}}
+
+
+def test_no_secret_of_the_environment_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("OPENAI_API_KEY", "HF_TOKEN", "OPENAI_BASE_URL"):
+        monkeypatch.setenv(variable, "https://name:s3cret@host")
+    run(tmp_path, "--log", str(tmp_path / "x.log"))
+    written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(written) > 5
+    assert not [text for text in written if "s3cret" in text]
+
+
+def test_a_record_is_no_older_than_its_log(tmp_path: Path) -> None:
+    """By that the last words of a run tell who failed."""
+    run(tmp_path, "--log", str(log := tmp_path / "x.log"))
+    assert log.with_suffix(".json").stat().st_mtime_ns >= log.stat().st_mtime_ns
 
 
 def test_a_users_error_is_one_line_and_exits_2(

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from recinterpreter.contents import MADE
+
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "profiles", "envs", "workflow", "src")
 TINY = ROOT / "tests" / "configs" / "tiny.yaml"
@@ -104,9 +106,9 @@ def spoilable(finished: Workflow, tmp_path: Path) -> Workflow:
 
 @pytest.fixture
 def contents() -> Callable[[Path], dict[str, bytes]]:
-    """Read all files below a folder."""
+    """Read all files below a folder but the notes of what made them when."""
     return lambda folder: {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.name != MADE
     }

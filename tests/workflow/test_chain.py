@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from recinterpreter.contents import MADE
+
 pytestmark = pytest.mark.slow
 
 
@@ -45,10 +47,11 @@ def test_a_second_run_has_nothing_to_do(finished):
 
 def test_any_single_file_can_be_asked_for(finished):
     results = finished.folder / "results"
+    notes = {".work", "logs", ".lock", MADE}
     files = [
         str(file.relative_to(finished.folder))
         for file in results.rglob("*")
-        if file.is_file() and not {".work", "logs", ".lock"} & set(file.relative_to(results).parts)
+        if file.is_file() and not notes & set(file.relative_to(results).parts)
     ]
     assert len(files) > 40
     assert finished.stale(*files) == {}

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recinterpreter.contents import digest_of
+from recinterpreter.contents import MADE, digest_of
 from recinterpreter.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def language_model_files(source: str) -> list[str]:
     # pickles are read in place of safetensors alone, and where llm.allow_pickle admits them
     pickles = () if any(Path(folder).glob("*.safetensors")) else (_PICKLES,)
     kinds = (*_MODEL_FILES, *pickles)
-    return sorted({str(file) for kind in kinds for file in Path(folder).glob(kind)})
+    found = {file for kind in kinds for file in Path(folder).glob(kind)}
+    return sorted(str(file) for file in found if file.name != MADE)
 
 
 def language_model_identity(llm: LLM) -> str:
