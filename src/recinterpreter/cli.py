@@ -1,4 +1,4 @@
-"""The command `recinterpreter`: one subcommand per stage, for people and for debugging; `estimate`.
+"""The command `recinterpreter`: one subcommand per stage, and some for people alone.
 
 The workflow itself runs `python -m recinterpreter.stages.<stage>`, which is the same.
 """
@@ -15,7 +15,17 @@ from pathlib import Path
 from recinterpreter.command import command
 
 _STAGES = Path(__file__).parent / "stages"
-_ESTIMATE = "Say what the adapters of a configuration will take, before any is trained."
+# subcommands that are no stage: their module has a main, which is given the rest of the line
+_TOOLS = {
+    "estimate": (
+        "recinterpreter.estimate",
+        "Say what the adapters of a configuration will take, before any is trained.",
+    ),
+    "why": (
+        "recinterpreter.provenance.why",
+        "Say what led to a file: inputs, settings, code and times.",
+    ),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,18 +35,19 @@ def main(arguments: list[str] | None = None) -> None:
     if not given or given[0] in ("-h", "--help"):
         print("usage: recinterpreter <stage> [--help] [--option value ...]\n")
         print("\n".join(f"  {name:<22} {purpose}" for name, purpose in stages.items()))
-        print(f"\n  {'estimate':<22} {_ESTIMATE}")
+        print()
+        print("\n".join(f"  {name:<22} {purpose}" for name, (_, purpose) in _TOOLS.items()))
         print("\nSnakemake runs them in order: snakemake --cores all")
         return
     if given[0] == "--version":
         print(f"recinterpreter {metadata.version('recinterpreter')}")
         return
-    if given[0] == "estimate":
-        importlib.import_module("recinterpreter.estimate").main(given[1:])
+    if given[0] in _TOOLS:
+        importlib.import_module(_TOOLS[given[0]][0]).main(given[1:])
         return
     name = given[0].replace("-", "_")
     if name not in stages:
-        close = difflib.get_close_matches(name, [*stages, "estimate"], n=1)
+        close = difflib.get_close_matches(name, [*stages, *_TOOLS], n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         print(
             f"error: no stage {given[0]!r}; {hint}`recinterpreter` alone lists them",
