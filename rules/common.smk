@@ -21,6 +21,7 @@ from recinterpreter.workflow.inputs import (
     language_model_identity,
     local_folder,
     movielens_files,
+    steam_files,
 )
 from recinterpreter.workflow.machine import n_gpus_wanted
 from recinterpreter.workflow.summary import closing_words, failure_words
@@ -282,6 +283,16 @@ def movielens_source(wildcards):
 def movielens_inputs(wildcards):
     """The archive downloaded; no file of the user's, which counts by its content."""
     return [] if SETTINGS.data.ml_100k.path else rules.download_ml_100k.output.archive
+
+
+def steam_source(wildcards):
+    """What check_steam and ingest_steam read: the user's catalogue and reviews, or those downloaded."""
+    return steam_files(SETTINGS.data.steam.path) or [*rules.download_steam.output]
+
+
+def steam_inputs(wildcards):
+    """The files downloaded; no file of the user's, which counts by its content."""
+    return [] if SETTINGS.data.steam.path else rules.download_steam.output
 
 
 def check_note(folder, settings, contents):

@@ -1,4 +1,4 @@
-# Events of three sources become the same tables: users, items, interactions, then examples.
+# Events of four sources become the same tables: users, items, interactions, then examples.
 # Snakemake deletes a job's earlier outputs before it starts. So a source that can be bad is first
 # checked by a job of its own, named by its settings: what stood before a bad file or a bad
 # setting still stands after it, and where a good file and setting are named again it is up to date.
@@ -7,6 +7,7 @@
 
 
 MOVIELENS_CONTENTS = contents_of(movielens_files(SETTINGS.data.ml_100k.path))
+STEAM_CONTENTS = contents_of(steam_files(SETTINGS.data.steam.path))
 
 
 rule ingest_demo:
@@ -107,6 +108,84 @@ rule ingest_ml_100k:
         "python -m recinterpreter.stages.ingest_ml_100k"
         " --settings {params.settings:q}"
         " --source {resources.source:q}"
+        " --users {output.users}"
+        " --items {output.items_table}"
+        " --interactions {output.interactions}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule download_steam:
+    output:
+        games="results/steam/raw/steam_games.json.gz",
+        reviews="results/steam/raw/steam_reviews.json.gz",
+    log:
+        "results/logs/steam/download_steam/steam.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    params:
+        code=code_digest("download_steam"),
+    shell:
+        "python -m recinterpreter.stages.download_steam"
+        " --games {output.games}"
+        " --reviews {output.reviews}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule check_steam:
+    input:
+        steam_inputs,
+    output:
+        found=check_note("steam", SETTINGS.ingest("steam").as_json(), STEAM_CONTENTS),
+    log:
+        "results/logs/steam/check_steam/steam.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        games=lambda w: steam_source(w)[0],
+        reviews=lambda w: steam_source(w)[1],
+    params:
+        settings=SETTINGS.ingest("steam").as_json(),
+        contents=STEAM_CONTENTS,
+        code=code_digest("check_steam"),
+    shell:
+        "python -m recinterpreter.stages.check_steam"
+        " --settings {params.settings:q}"
+        " --games {resources.games:q}"
+        " --reviews {resources.reviews:q}"
+        " --found {output.found}"
+        " --code {params.code}"
+        " --log {log}"
+
+
+rule ingest_steam:
+    input:
+        steam_inputs,
+        found=rules.check_steam.output.found,
+    output:
+        users="results/steam/users.parquet",
+        items_table="results/steam/items.parquet",
+        interactions="results/steam/interactions.parquet",
+    log:
+        "results/logs/steam/ingest_steam/steam.log",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        games=lambda w: steam_source(w)[0],
+        reviews=lambda w: steam_source(w)[1],
+    params:
+        settings=SETTINGS.ingest("steam").as_json(),
+        contents=STEAM_CONTENTS,
+        code=code_digest("ingest_steam"),
+    shell:
+        "python -m recinterpreter.stages.ingest_steam"
+        " --settings {params.settings:q}"
+        " --games {resources.games:q}"
+        " --reviews {resources.reviews:q}"
         " --users {output.users}"
         " --items {output.items_table}"
         " --interactions {output.interactions}"

@@ -20,7 +20,14 @@ from recinterpreter.settings.adapters import (
     Task,
 )
 from recinterpreter.settings.answers import Control, Decoding
-from recinterpreter.settings.data import DemoSource, EventsSource, MovieLensSource, Source, Titles
+from recinterpreter.settings.data import (
+    DemoSource,
+    EventsSource,
+    MovieLensSource,
+    Source,
+    SteamSource,
+    Titles,
+)
 from recinterpreter.settings.evidence import Decoder, JudgeEndpoint, JudgeName, JudgingPace
 from recinterpreter.settings.language_model import EmbeddedLLM, Precision, Weights
 from recinterpreter.settings.recommenders import (
@@ -50,6 +57,7 @@ class Data(Section):
     titles: Titles
     demo: DemoSource
     ml_100k: MovieLensSource = Field(alias="ml-100k")
+    steam: SteamSource
     events: EventsSource
 
 

@@ -15,7 +15,7 @@ Config = Mapping[str, Any]
 Contradictions = Iterator[tuple[Keys, str]]
 
 # Folders of results/ and of results/{dataset}/ that have an owner.
-_TAKEN_DATASETS = ("demo", "ml-100k", "report", "logs")
+_TAKEN_DATASETS = ("demo", "ml-100k", "steam", "report", "logs")
 _TAKEN_LLMS = ("embedded", "recommenders", "states", "raw", "", ".", "..")
 
 ABSENT = object()

@@ -22,7 +22,15 @@ from recinterpreter.blocks import (
 from recinterpreter.errors import UserError
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
-from recinterpreter.settings.data import Columns, DemoSource, Domain, Ingest, Source, Split
+from recinterpreter.settings.data import (
+    Columns,
+    DemoSource,
+    Domain,
+    Ingest,
+    Source,
+    Split,
+    SteamSample,
+)
 from recinterpreter.settings.evidence import (
     Consistency,
     EditedStates,
@@ -89,16 +97,18 @@ class Settings(Section):
 
     def domain(self, dataset: str) -> Domain:
         """Which words the prompts of a data set use."""
-        return self.data.events.domain if dataset == self.data.events.name else "movies"
+        own: dict[str, Domain] = {self.data.events.name: self.data.events.domain, "steam": "games"}
+        return own.get(dataset, "movies")
 
     def ingest(self, source: Source) -> Ingest:
-        """Settings of ingest_demo, ingest_ml_100k, ingest_events, and of the checks before them."""
+        """Settings of the stages that check and ingest a source; none of them says where it is."""
         columns = self.data.events.columns
         if self.data.min_rating is None:  # then nobody looks at ratings
             columns = columns.model_copy(update={"rating": None})
-        said: dict[Source, DemoSource | Columns | None] = {
+        said: dict[Source, DemoSource | SteamSample | Columns | None] = {
             "demo": self.data.demo,
             "ml-100k": None,
+            "steam": SteamSample(**_shared(self.data.steam, SteamSample)),
             "events": columns,
         }
         return Ingest(min_rating=self.data.min_rating, titles=self.data.titles, source=said[source])

@@ -1,6 +1,8 @@
+import gzip
 import hashlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -11,8 +13,10 @@ from recinterpreter.data.download import download
 from recinterpreter.data.sources import Archive
 from recinterpreter.errors import UserError
 from recinterpreter.stages import download_ml_100k as stage
+from recinterpreter.stages import download_steam
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
+UNKNOWN = Archive("Data", "", "free", None, None, "data.path")
 
 
 class Server:
@@ -40,6 +44,7 @@ class Server:
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
+        self.http.content = CONTENT
         self.url = f"http://127.0.0.1:{self.http.server_port}/data.zip"
 
 
@@ -50,11 +55,18 @@ def serve(handler: BaseHTTPRequestHandler, behaviour: str, asked: str | None) ->
         handler.send_header("Content-Length", "0")
         handler.end_headers()
         return
-    content = {"short": CONTENT[:-1], "long": CONTENT + b"!", "endless": CONTENT + b"!"}.get(
-        behaviour, CONTENT
+    content = handler.server.content
+    content = {"short": content[:-1], "long": content + b"!", "endless": content + b"!"}.get(
+        behaviour, content
     )
     start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
     start += behaviour == "shifted"
+    if start >= len(content):
+        handler.send_response(416)
+        handler.send_header("Content-Range", f"bytes */{len(content)}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return
     if asked and behaviour != "plain":
         handler.send_response(206)
         handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
@@ -182,6 +194,43 @@ def test_what_no_retry_can_mend_fails_at_once(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("plan", "ranges"),
+    [
+        ([], [None]),
+        (["cut", "cut", "busy"], [None, "half", "three quarters", "three quarters"]),
+        (["cut", "plain"], [None, "half"]),
+        (["cut", "refuse"], [None, "half", None]),
+    ],
+)
+def test_a_gzip_of_unknown_length_arrives_whole(
+    server: Server, tmp_path: Path, plan: list[str], ranges: list[str | None]
+) -> None:
+    server.http.content = content = gzip.compress(CONTENT, 0)
+    half = len(content) // 2
+    asked = {"half": half, "three quarters": half + (len(content) - half) // 2}
+    server.plan = list(plan)
+    download(replace(UNKNOWN, url=server.url), tmp_path / "data.gz", pause=0.001)
+    assert (tmp_path / "data.gz").read_bytes() == content
+    assert server.ranges == [r and f"bytes={asked[r]}-" for r in ranges]
+
+
+def test_a_whole_part_of_unknown_length_is_taken(server: Server, tmp_path: Path) -> None:
+    server.http.content = content = gzip.compress(CONTENT)
+    (tmp_path / ".data.gz.part").write_bytes(content)
+    download(replace(UNKNOWN, url=server.url), tmp_path / "data.gz", pause=0.001)
+    assert (tmp_path / "data.gz").read_bytes() == content
+    assert server.ranges == [f"bytes={len(content)}-"]
+
+
+@pytest.mark.parametrize("spoil", [bytes.lower, lambda c: c[:-5], lambda c: c + b"<html>"])
+def test_of_unknown_length_the_gzip_vouches_for_itself(server, tmp_path, spoil) -> None:
+    server.http.content = spoil(gzip.compress(bytes(range(65, 90))))
+    with pytest.raises(UserError, match="damaged or truncated gzip file"):
+        download(replace(UNKNOWN, url=server.url), tmp_path / "data.gz", pause=0.001)
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with pytest.raises(UserError, match="not downloaded after 2 attempts"):
@@ -198,3 +247,17 @@ def test_the_stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_the_official_archive_is_pinned() -> None:
     assert sources.ML_100K.url == "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
     assert len(bytes.fromhex(sources.ML_100K.sha256)) == 32
+
+
+def test_both_files_of_steam(server: Server, tmp_path: Path, monkeypatch) -> None:
+    server.http.content = content = gzip.compress(CONTENT)
+    monkeypatch.setattr(download_steam, "STEAM_GAMES", archive(server.url, content))
+    monkeypatch.setattr(download_steam, "STEAM_REVIEWS", replace(UNKNOWN, url=server.url))
+    download_steam.download_steam(games=tmp_path / "g.gz", reviews=tmp_path / "r.gz")
+    assert (tmp_path / "g.gz").read_bytes() == (tmp_path / "r.gz").read_bytes() == content
+
+
+def test_the_catalogue_of_steam_is_pinned(shared_data: Path) -> None:
+    content = (shared_data / "steam" / "steam_games.json.gz").read_bytes()
+    assert len(content) == sources.STEAM_GAMES.bytes
+    assert hashlib.sha256(content).hexdigest() == sources.STEAM_GAMES.sha256

@@ -15,6 +15,7 @@ from recinterpreter.workflow.inputs import (
     language_model_identity,
     local_folder,
     movielens_files,
+    steam_files,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -24,6 +25,7 @@ def settings(sources: list[str], llm: str = "embedded", **paths: str) -> Setting
     config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config["data"]["sources"] = sources
     config["data"]["ml-100k"]["path"] = paths.get("movielens")
+    config["data"]["steam"]["path"] = paths.get("steam")
     config["data"]["events"] |= {key: paths.get(key) for key in ("events", "items")}
     config["llm"]["source"] = llm
     return Settings.model_validate_json(json.dumps(config))
@@ -70,6 +72,11 @@ def test_a_local_llm_is_what_is_in_its_folder(tmp_path: Path) -> None:
     assert language_model_identity(hub) == "meta-llama/Llama-2-7b-hf"
 
 
+def test_steam_is_two_files(tmp_path: Path) -> None:
+    files = [str(tmp_path / f"steam_{name}.json.gz") for name in ("games", "reviews")]
+    assert steam_files(str(tmp_path)) == files
+
+
 def test_names_are_no_folders() -> None:
     assert local_folder("embedded") is None
     assert local_folder("meta-llama/Llama-2-7b-hf") is None
@@ -102,9 +109,10 @@ def test_what_is_not_asked_for_may_be_missing() -> None:
 def test_all_missing_files_are_told_together(tmp_path: Path) -> None:
     touch(tmp_path / "ml" / "u.data", tmp_path / "llm" / "config.json")
     asked = settings(
-        ["ml-100k", "events"],
+        ["ml-100k", "steam", "events"],
         llm=str(tmp_path / "llm"),
         movielens=str(tmp_path / "ml"),
+        steam=str(tmp_path / "games"),
         events=str(tmp_path / "events.csv"),
         items=str(tmp_path / "items.csv"),
     )
@@ -112,6 +120,7 @@ def test_all_missing_files_are_told_together(tmp_path: Path) -> None:
         insist_on_files(asked)
     told = str(caught.value)
     assert f"data.ml-100k.path: {tmp_path}/ml/u.item: no such file" in told
+    assert f"data.steam.path: {tmp_path}/games/steam_games.json.gz: no such file" in told
     assert f"data.events.events: {tmp_path}/events.csv: no such file" in told
     assert f"data.events.items: {tmp_path}/items.csv: no such file" in told
     assert f"llm.source: {tmp_path}/llm: this folder has no *.safetensors and no token" in told

@@ -82,11 +82,14 @@ def test_how_an_llm_is_handled_is_in_no_settings_and_what_is_read_of_it_is() -> 
 
 def test_ingest_receives_what_is_said_of_its_own_source_and_never_where_it_is() -> None:
     own = {**CONFIG["data"]["events"], "events": "/e.csv", "items": "/i.csv"}
-    moved = settings(data={"ml-100k": {"path": "/x"}, "events": own})
-    for source in ("demo", "ml-100k", "events"):
+    steam = {**CONFIG["data"]["steam"], "path": "/s"}
+    moved = settings(data={"ml-100k": {"path": "/x"}, "steam": steam, "events": own})
+    for source in ("demo", "ml-100k", "steam", "events"):
         assert moved.ingest(source) == settings().ingest(source)
     assert set(json.loads(moved.ingest("demo").as_json())["source"]) == {"items", "users", "seed"}
     assert moved.ingest("ml-100k").source is None
+    sampled = {"min_reviews", "users", "games", "seed"}
+    assert set(json.loads(moved.ingest("steam").as_json())["source"]) == sampled
     assert moved.ingest("events").source == moved.data.events.columns
 
 
@@ -125,11 +128,8 @@ def test_datasets_sources_and_domains() -> None:
     assert one.sources == ["recorded", *get_args(Control)]
     assert one.encoders == [*one.recommenders.names, "untrained_sasrec"]
     assert (one.worded, one.ranked) == (["recovery", "residual"], ["preference"])
-    assert (one.domain("demo"), one.domain("mine"), one.domain("ml-100k")) == (
-        "movies",
-        "items",
-        "movies",
-    )
+    domains = {name: one.domain(name) for name in ("demo", "mine", "ml-100k", "steam")}
+    assert domains == {"demo": "movies", "mine": "items", "ml-100k": "movies", "steam": "games"}
 
 
 @pytest.mark.parametrize(

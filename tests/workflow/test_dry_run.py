@@ -58,6 +58,17 @@ def test_the_real_movielens_is_accepted(fresh, shared_data):
     assert stale == {"check_ml_100k": 1, "ingest_ml_100k": 1, **CHAIN}
 
 
+def test_steam_is_downloaded_or_read_from_a_folder(fresh):
+    ingested = {"check_steam": 1, "ingest_steam": 1, **CHAIN}
+    assert fresh.stale("--config", "data={sources: [steam]}") == {"download_steam": 1, **ingested}
+    folder = fresh.folder / "own"
+    folder.mkdir()
+    for name in ("steam_games.json.gz", "steam_reviews.json.gz"):
+        (folder / name).touch()
+    given = ("--config", "data={sources: [steam], steam: {path: own}}")
+    assert fresh.stale(*given) == ingested
+
+
 def test_several_data_sets_run_side_by_side(fresh):
     for name in ("e.csv", "i.csv"):
         (fresh.folder / name).touch()

@@ -1,5 +1,7 @@
 """Other data and another LLM go through the same rules."""
 
+import gzip
+
 import polars as pl
 import pytest
 
@@ -44,6 +46,41 @@ def test_a_bad_file_costs_nothing_of_what_was_there(fresh_tiny, contents):
     assert "line break" in run.stdout
     assert contents(fresh_tiny.folder / "results" / "mine") == before
     assert "Nothing to be done" in fresh_tiny.run(target, *good).stdout
+
+
+def write_steam(folder):
+    """Write the two raw files, small: dictionaries as Python 2 writes them."""
+    folder.mkdir()
+    games = [f"{{u'id': u'{game}', u'title': u'Game {game}'}}" for game in range(1, 13)]
+    reviews = [
+        f"{{u'username': u'player{user}', u'product_id': u'{game}', u'text': u'it\\'s \\u2665', "
+        f"u'date': u'2015-03-{(user * game) % 28 + 1:02}'}}"
+        for game in range(1, 13)
+        for user in range(40)
+    ]
+    for name, lines in (("games", games), ("reviews", [*reviews, "{u'username': u'broken"])):
+        content = ("\n".join(lines) + "\n").encode()
+        (folder / f"steam_{name}.json.gz").write_bytes(gzip.compress(content))
+
+
+def test_steam(fresh_tiny):
+    write_steam(fresh_tiny.folder / "own")
+    given = (
+        "results/steam/audit.parquet",
+        "--config",
+        "data={sources: [steam], steam: {path: own, min_reviews: 10, users: 0.5}}",
+    )
+    run = fresh_tiny.run(*given)
+    assert run.returncode == 0, run.stdout
+    assert "users: 20 here, 11938 in the paper" in run.stdout
+    made = fresh_tiny.folder / "results" / "steam"
+    assert tables.read(made / "interactions.parquet", schemas.INTERACTIONS).num_rows == 20 * 4
+    assert "Nothing to be done" in fresh_tiny.run(*given).stdout
+    (fresh_tiny.folder / "own").rename(fresh_tiny.folder / "moved")
+    assert (
+        "Nothing to be done"
+        in fresh_tiny.run(*given[:-1], given[-1].replace("own", "moved")).stdout
+    )
 
 
 def test_real_movielens(fresh_tiny, shared_data):

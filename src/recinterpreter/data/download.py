@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import logging
 import os
+import sys
+import zlib
 from pathlib import Path
 
 import httpx
@@ -17,6 +20,7 @@ from recinterpreter.ticker import Ticker
 logger = logging.getLogger("recinterpreter")
 
 ATTEMPTS = 6
+_CHUNK = 2**20
 _TIMEOUT = httpx.Timeout(30.0)
 _TRY_LATER = {408, 425, 429, 500, 502, 503, 504}
 
@@ -67,15 +71,25 @@ def _fetch(archive: Archive, part: Path) -> None:
     if have == archive.bytes:
         return
     headers = {"Accept-Encoding": "identity"}
-    if 0 < have < archive.bytes:
+    if 0 < have < (archive.bytes or have + 1):
         headers["Range"] = f"bytes={have}-"
     with httpx.stream(
         "GET", archive.url, headers=headers, timeout=_TIMEOUT, follow_redirects=True
     ) as response:
+        if response.status_code == 416 and _total(response) == have and archive.bytes is None:
+            return  # all of it had come
         start = _start(archive, response, part, have)
-        _copy(archive, response, part, start)
-    if (size := part.stat().st_size) < archive.bytes:
-        raise _Interrupted(f"the connection ended at {size} of {archive.bytes} bytes")
+        length = response.headers.get("Content-Length")
+        total = archive.bytes or (start + int(length) if length is not None else None)
+        _copy(archive, response, part, start, total)
+    if (size := part.stat().st_size) < (total or 0):
+        raise _Interrupted(f"the connection ended at {size} of {total} bytes")
+
+
+def _total(response: httpx.Response) -> int | None:
+    """How long the whole file is, by an answer about a range of it."""
+    total = response.headers.get("Content-Range", "").rpartition("/")[2]
+    return int(total) if total.isdecimal() else None
 
 
 def _start(archive: Archive, response: httpx.Response, part: Path, have: int) -> int:
@@ -99,17 +113,19 @@ def _start(archive: Archive, response: httpx.Response, part: Path, have: int) ->
             part.unlink(missing_ok=True)
             raise _Interrupted("the server sent another range than asked for; from the start again")
     length = response.headers.get("Content-Length")
-    if length is not None and start + int(length) != archive.bytes:
+    if length is not None and archive.bytes not in (None, start + int(length)):
         raise _wrong_length(archive, f"{start + int(length)} bytes", part)
     return start
 
 
-def _copy(archive: Archive, response: httpx.Response, part: Path, start: int) -> None:
-    ticker = Ticker(f"{archive.name} bytes", archive.bytes, start)
+def _copy(
+    archive: Archive, response: httpx.Response, part: Path, start: int, total: int | None
+) -> None:
+    ticker = Ticker(f"{archive.name} bytes", total or sys.maxsize, start)
     with open(part, "ab" if start else "wb") as file:
         for chunk in response.iter_raw():  # unbuffered: what has come is kept
             start += len(chunk)
-            if start > archive.bytes:
+            if archive.bytes is not None and start > archive.bytes:
                 raise _wrong_length(archive, f"more than {archive.bytes} bytes", part)
             file.write(chunk)
             ticker.tick(start)
@@ -124,12 +140,27 @@ def _wrong_length(archive: Archive, got: str, part: Path) -> UserError:
 
 
 def _verify(archive: Archive, part: Path) -> None:
-    with open(part, "rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
-    if got != archive.sha256:
+    problem = _wrong_checksum(archive.sha256, part) if archive.sha256 else _wrong_gzip(part)
+    if problem:
         part.unlink()
         raise UserError(
-            f"{archive.url}: wrong checksum: got sha256 {got}, wanted {archive.sha256}; what came "
-            "was removed, run again, and if it stays so download the archive yourself and set "
-            f"{archive.setting}"
+            f"{archive.url}: {problem}; what came was removed, run again, and if it stays so "
+            f"download the archive yourself and set {archive.setting}"
         )
+
+
+def _wrong_checksum(wanted: str, part: Path) -> str | None:
+    with open(part, "rb") as file:
+        got = hashlib.file_digest(file, "sha256").hexdigest()
+    return None if got == wanted else f"wrong checksum: got sha256 {got}, wanted {wanted}"
+
+
+def _wrong_gzip(part: Path) -> str | None:
+    """What keeps a file from being one whole gzip, by the length and checksum it carries itself."""
+    try:
+        with gzip.open(part) as file:
+            while file.read(_CHUNK):
+                pass
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        return f"a damaged or truncated gzip file, or none ({error})"
+    return None

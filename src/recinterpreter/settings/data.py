@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from recinterpreter.settings.sections import Number, Positive, Section, Slug, Whole
+from recinterpreter.settings.sections import Count, Number, Positive, Section, Slug, Whole
 
-Source = Literal["demo", "ml-100k", "events"]
+Source = Literal["demo", "ml-100k", "steam", "events"]
+Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Domain = Literal["movies", "games", "items"]
 
 
@@ -29,6 +30,21 @@ class DemoSource(Section):
 
 class MovieLensSource(Section):
     """MovieLens-100K: downloaded when path is null, else a folder or the zip."""
+
+    path: str | None
+
+
+class SteamSample(Section):
+    """Which users and games of Steam are drawn."""
+
+    min_reviews: Count
+    users: Part
+    games: Part
+    seed: Whole
+
+
+class SteamSource(SteamSample):
+    """Steam: downloaded when path is null, else a folder with the two raw files."""
 
     path: str | None
 
@@ -61,7 +77,7 @@ class Ingest(Section):
 
     min_rating: Number | None
     titles: Titles
-    source: DemoSource | Columns | None
+    source: DemoSource | SteamSample | Columns | None
 
 
 class Split(Section):

@@ -43,6 +43,13 @@ def movielens_files(path: str | None) -> list[str]:
     return [str(folder / name) for name in ("u.data", "u.item")]
 
 
+def steam_files(path: str | None) -> list[str]:
+    """List what is read below `data.steam.path`: the catalogue, then the reviews; or none."""
+    if path is None:
+        return []
+    return [str(Path(path, name)) for name in ("steam_games.json.gz", "steam_reviews.json.gz")]
+
+
 def local_folder(source: str) -> str | None:
     """Return the folder that `llm.source` means, or None for a name (embedded, a hub id).
 
@@ -80,6 +87,13 @@ def insist_on_files(settings: Settings) -> None:
                 missing.append(
                     f"data.ml-100k.path: {file}: no such file; wanted a folder with u.data and "
                     "u.item, or the zip, or null to download it"
+                )
+    if "steam" in data.sources and data.steam.path is not None:
+        for file in steam_files(data.steam.path):
+            if not Path(file).is_file():
+                missing.append(
+                    f"data.steam.path: {file}: no such file; wanted a folder with "
+                    "steam_games.json.gz and steam_reviews.json.gz, or null to download them"
                 )
     if "events" in data.sources:
         for key, table in (("events", data.events.events), ("items", data.events.items)):
