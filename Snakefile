@@ -9,10 +9,11 @@ STARTED = time.time()
 
 sys.path.insert(0, f"{workflow.basedir}/src")
 
-from recinterpreter.workflow.machine import claim_results, prepare_jobs
+from recinterpreter.workflow.machine import claim_results, prepare_jobs, share_gpus
 from recinterpreter.workflow.revision import hand_on_revision
 
 prepare_jobs(sources=Path(workflow.basedir, "src"))
+share_gpus(workflow)
 hand_on_revision(Path(workflow.basedir))
 
 

@@ -18,7 +18,7 @@ rule train_adapter:
         "../envs/torch.yaml"
     threads: SETTINGS.adapter.processes
     resources:
-        gpu=GPU * SETTINGS.adapter.processes,
+        gpu=SETTINGS.adapter.processes,
         launcher=LAUNCHER,
         llm=language_model_name,
         running=RUNNING,

@@ -23,7 +23,6 @@ from recinterpreter.workflow.inputs import (
     movielens_files,
     steam_files,
 )
-from recinterpreter.workflow.machine import n_gpus_wanted
 from recinterpreter.workflow.summary import closing_words, failure_words
 
 
@@ -42,14 +41,13 @@ def read_settings():
 
 SETTINGS = read_settings()
 
-GPU = n_gpus_wanted()
-
-# torchrun takes seconds to start, so a single process does without it. What comes behind `--` is
-# the stage's: torchrun would take --log for an option of its own.
+# torchrun takes seconds to start, so a single process does without it; several claim their GPUs
+# together. What comes behind `--` is the stage's: torchrun would take --log for one of its own.
 LAUNCHER = (
     "python -m"
     if SETTINGS.adapter.processes == 1
-    else f"torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes} -m --"
+    else f"python -m recinterpreter.gpus {SETTINGS.adapter.processes}"
+    f" torchrun --standalone --nproc-per-node {SETTINGS.adapter.processes} -m --"
 )
 
 # How the LLM is handled here: a resource and no param, for no result depends on it, and Snakemake

@@ -44,7 +44,7 @@ rule encode_edits:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=SETTINGS.edited_states().as_json(),
         code=code_digest("encode_edits"),

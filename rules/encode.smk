@@ -14,7 +14,7 @@ rule encode_states:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=SETTINGS.states.as_json(),
         code=code_digest("encode_states"),

@@ -74,7 +74,7 @@ rule measure_consistency:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=SETTINGS.measured_consistency().as_json(),
         code=code_digest("measure_consistency"),

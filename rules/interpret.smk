@@ -25,7 +25,7 @@ rule answer:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
         llm=language_model_name,
         running=RUNNING,
     params:
@@ -86,7 +86,7 @@ rule rank_titles:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
         llm=language_model_name,
         running=RUNNING,
     params:

@@ -19,7 +19,7 @@ rule teach_language_model:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=lambda w: SETTINGS.teaching(w.dataset).as_json(),
         code=code_digest("teach_language_model"),
@@ -50,6 +50,7 @@ rule check_language_model:
         "../envs/torch.yaml"
     threads: 1
     resources:
+        gpu=1,
         llm=language_model_name,
         running=RUNNING,
     params:

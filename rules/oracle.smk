@@ -16,7 +16,7 @@ rule generate_oracle_items:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=SETTINGS.oracle().as_json(),
         code=code_digest("generate_oracle_items"),

@@ -17,7 +17,7 @@ rule train_recommender:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=training_settings,
         code=code_digest("train_recommender"),
@@ -47,6 +47,8 @@ rule rank_recommender:
     conda:
         "../envs/torch.yaml"
     threads: 1
+    resources:
+        gpu=1,
     params:
         code=code_digest("rank_recommender"),
     shell:
@@ -97,6 +99,8 @@ rule recommend_items:
     conda:
         "../envs/torch.yaml"
     threads: 1
+    resources:
+        gpu=1,
     params:
         code=code_digest("recommend_items"),
     shell:

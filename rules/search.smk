@@ -16,7 +16,7 @@ rule try_recipe:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=1,
     params:
         settings=trial_settings,
         code=code_digest("try_recipe"),

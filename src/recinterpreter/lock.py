@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -19,18 +19,27 @@ _UNSUPPORTED_FOR_FOLDERS = (*_UNSUPPORTED, errno.EBADF)
 
 def hold(path: Path, *, wait: bool) -> bool:
     """Hold the lock file `path` until this process ends; False if another holds it and no wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "w", encoding="utf-8")  # noqa: SIM115 - open as long as it is held
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
+    file = _locked(path, wait)
+    if file is None:
         return False
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
     _held.append(file)
     return True
+
+
+@contextmanager
+def turn(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
+    """Hold the lock file `path` for a while; calls `waiting` where another holds it first.
+
+    Yields whether that was so.
+    """
+    file = _locked(path, wait=False)
+    waited = file is None
+    if file is None:
+        waiting()
+        file = _locked(path, wait=True)
+    assert file is not None  # one that waits gets it
+    with file:
+        yield waited
 
 
 @contextmanager
@@ -46,3 +55,23 @@ def holding(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def bequeath() -> None:
+    """Let the program that this process becomes (os.exec...) hold all that this process holds."""
+    for file in _held:
+        os.set_inheritable(file.fileno(), True)
+
+
+def _locked(path: Path, wait: bool) -> TextIO | None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "w", encoding="utf-8")  # noqa: SIM115 - open as long as it is held
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+    return file

@@ -79,7 +79,7 @@ def tokenizer_of(source: str, loading: Loading) -> Any:
 def _model(source: str, loading: Loading, running: Running) -> Any:
     from transformers import AutoModelForCausalLM
 
-    where = device.pick()
+    where = device.pick(all_gpus=running.spread)
     dtype = dtype_of(loading, where)
     options: dict[str, Any] = {}
     if loading.weights in PACKED:

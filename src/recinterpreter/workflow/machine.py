@@ -1,12 +1,15 @@
-"""What a run finds and claims on its machine: interpreter, sources, GPU, the results folder."""
+"""What a run finds and claims on its machine: interpreter, sources, GPUs, the results folder."""
 
 from __future__ import annotations
 
 import os
 import sys
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from recinterpreter.errors import UserError
+from recinterpreter.gpus import POOL, VISIBLE
 from recinterpreter.lock import hold
 
 
@@ -22,14 +25,36 @@ def prepare_jobs(sources: Path) -> None:
             os.environ[variable] = os.pathsep.join([str(first), *rest])
 
 
-def n_gpus_wanted() -> int:
-    """Return how many GPUs a job asks for: one where there is any to be seen, else none.
+def share_gpus(workflow: Any) -> None:
+    """Name the GPUs of this machine to jobs, which claim one each, and limit jobs to their number.
 
-    Snakemake counts what jobs ask for against the limit of the profile. A job that asks for none
-    runs beside others, as it should without a GPU, for it needs a single core.
+    workflow: Snakemake's. A limit of the user's (--resources gpu=N) stands, and what a job asks for
+    beyond the limit Snakemake takes off: without a GPU jobs ask for none and run beside others. On
+    a cluster (which Snakemake gives a number of nodes, --jobs) there is no limit here, and a job
+    started there finds no pool: its scheduler has given it what it may use. Changes the environment
+    of this process, and the resources of `workflow`.
     """
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
-    return int(not hidden and Path("/dev/nvidiactl").exists())
+    if workflow.subprocess_exec:  # a part of a local run, which has named them
+        return
+    os.environ.pop(POOL, None)
+    if workflow.remote_exec:
+        return
+    found = visible_gpus()
+    if found:
+        os.environ[POOL] = ",".join(found)
+    if workflow.resource_settings.nodes is None and "gpu" not in workflow.global_resources:
+        workflow.register_resource("gpu", len(found))
+
+
+def visible_gpus(devices: Path = Path("/dev")) -> list[str]:
+    """Return what CUDA calls the GPUs that may be used: CUDA_VISIBLE_DEVICES, or all there are."""
+    given = os.environ.get(VISIBLE)
+    if given is not None:
+        names = [name.strip() for name in given.split(",")]
+        # CUDA, too, looks at none behind the first that is no device
+        return list(takewhile(lambda name: name not in ("", "-1"), names))
+    # counted, for a container may hold nvidia3 alone, which CUDA calls 0 there
+    return [str(number) for number, _ in enumerate(devices.glob("nvidia[0-9]*"))]
 
 
 def claim_results(results: Path) -> None:
