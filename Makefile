@@ -60,6 +60,7 @@ lock:
 	uv pip compile pyproject.toml --extra dev --constraint envs/torch.txt --python-version 3.11 \
 	  --no-emit-package torch --no-emit-index-url --no-emit-find-links --generate-hashes \
 	  --no-annotate --no-header --output-file envs/requirements.lock
+	$(PYTHON) envs/pin_conda.py
 
 clean:
 	find results -mindepth 1 ! -path results/.gitignore -delete

@@ -41,7 +41,7 @@ rule select_states:
     log:
         "results/logs/{dataset}/select_states/{recommender}.seed{seed}.log",
     conda:
-        "../envs/torch.yaml"
+        "../envs/python.yaml"
     threads: 1
     params:
         settings=SETTINGS.selection().as_json(),

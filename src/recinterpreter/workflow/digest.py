@@ -57,6 +57,11 @@ def direct_imports(module: Path, package: Path = PACKAGE) -> set[Path]:
     return {file for name in _parsed(module).imports for file in _files(name, package)}
 
 
+def imports_of(entries: Iterable[Path], package: Path = PACKAGE) -> set[str]:
+    """Return every dotted name, foreign ones too, that `entries` and their closure import."""
+    return {name for module in import_closure(entries, package) for name in _parsed(module).imports}
+
+
 class _Module:
     """One source file: the digest of its code and the dotted names it imports."""
 
