@@ -300,3 +300,12 @@ rule audit_data:
         " --audit {output.audit}"
         " --code {params.code}"
         " --log {log}"
+
+
+TABLES = [
+    "results/{dataset}/users.parquet",
+    "results/{dataset}/items.parquet",
+    "results/{dataset}/interactions.parquet",
+    *rules.split_examples.output,
+    *rules.audit_data.output,
+]

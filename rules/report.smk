@@ -2,11 +2,7 @@
 
 
 ARTEFACTS = [
-    "results/{dataset}/users.parquet",
-    "results/{dataset}/items.parquet",
-    "results/{dataset}/interactions.parquet",
-    *rules.split_examples.output,
-    *rules.audit_data.output,
+    *TABLES,
     *rules.train_recommender.output,
     *RANKINGS,
     *rules.encode_states.output,
@@ -33,7 +29,11 @@ rule write_report:
             *every(rules.compute_scores.output),
         ],
     output:
-        page="results/report/index.html",
+        page=report(
+            "results/report/index.html",
+            caption="../workflow/report/page.rst",
+            category="Results",
+        ),
     log:
         "results/logs/report/write_report/report.log",
     conda:

@@ -21,6 +21,10 @@ _TOOLS = {
         "recinterpreter.estimate",
         "Say what the adapters of a configuration will take, before any is trained.",
     ),
+    "targets": (
+        "recinterpreter.targets",
+        "Say what can be asked for with a configuration, and how much of it is there.",
+    ),
     "why": (
         "recinterpreter.provenance.why",
         "Say what led to a file: inputs, settings, code and times.",
