@@ -14,6 +14,7 @@ rule train_adapter:
         steps="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/steps.parquet",
     log:
         "results/logs/{dataset}/train_adapter/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+    cache: CACHED
     conda:
         "../envs/torch.yaml"
     threads: SETTINGS.adapter.processes

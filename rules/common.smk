@@ -55,6 +55,11 @@ LAUNCHER = (
 RUNNING = SETTINGS.running().as_json()
 
 
+# Rules so marked give their results to other clones and take theirs, where `--cache` asks for it;
+# marked only then, or Snakemake would say of each that it could.
+CACHED = workflow.workflow_settings.cache is not None
+
+
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     recommender=f"({UNTRAINED})?({'|'.join(get_args(RecommenderName))})",

@@ -20,6 +20,7 @@ rule ingest_demo:
         truth="results/demo/truth.json",
     log:
         "results/logs/demo/ingest_demo/demo.log",
+    cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
@@ -44,6 +45,7 @@ rule download_ml_100k:
         archive="results/ml-100k/raw/ml-100k.zip",
     log:
         "results/logs/ml-100k/download_ml_100k/ml-100k.log",
+    cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
@@ -95,6 +97,7 @@ rule ingest_ml_100k:
         interactions="results/ml-100k/interactions.parquet",
     log:
         "results/logs/ml-100k/ingest_ml_100k/ml-100k.log",
+    cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
@@ -121,6 +124,7 @@ rule download_steam:
         reviews="results/steam/raw/steam_reviews.json.gz",
     log:
         "results/logs/steam/download_steam/steam.log",
+    cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
@@ -171,6 +175,7 @@ rule ingest_steam:
         interactions="results/steam/interactions.parquet",
     log:
         "results/logs/steam/ingest_steam/steam.log",
+    cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
@@ -234,6 +239,7 @@ if "events" in SETTINGS.data.sources:
             interactions=f"results/{SETTINGS.data.events.name}/interactions.parquet",
         log:
             f"results/logs/{SETTINGS.data.events.name}/ingest_events/events.log",
+        cache: CACHED
         conda:
             "../envs/python.yaml"
         threads: 1

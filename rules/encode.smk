@@ -10,6 +10,7 @@ rule encode_states:
         states="results/{dataset}/states/{recommender}/seed{seed}.parquet",
     log:
         "results/logs/{dataset}/encode_states/{recommender}.seed{seed}.log",
+    cache: CACHED
     conda:
         "../envs/torch.yaml"
     threads: 1

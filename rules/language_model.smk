@@ -13,6 +13,7 @@ rule teach_language_model:
         steps="results/{dataset}/embedded/steps.parquet",
     log:
         "results/logs/{dataset}/teach_language_model/{dataset}.log",
+    cache: CACHED
     # every adapter waits for it, and it is the longest single job
     priority: 1
     conda:

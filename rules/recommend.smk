@@ -13,6 +13,7 @@ rule train_recommender:
         steps="results/{dataset}/recommenders/{recommender}/seed{seed}/steps.parquet",
     log:
         "results/logs/{dataset}/train_recommender/{recommender}.seed{seed}.log",
+    cache: CACHED
     conda:
         "../envs/torch.yaml"
     threads: 1
