@@ -142,3 +142,18 @@ def test_static_closure_covers_what_python_loads() -> None:
     closure = import_closure([PACKAGE / "stages" / "split_examples.py"])
     assert len(loaded) > 5
     assert {Path(name) for name in loaded} <= closure
+
+
+def test_what_no_result_depends_on_is_left_out(package: Path) -> None:
+    train = package / "stages" / "train.py"
+    train.write_text(train.read_text() + "import pack.ticker\nimport pack.provenance.record\n")
+    (package / "provenance").mkdir()
+    for name in ("ticker.py", "provenance/__init__.py", "provenance/record.py"):
+        (package / name).write_text("")
+    before = code_digest("train", package)
+    (package / "ticker.py").write_text("X = 1\n")
+    (package / "provenance" / "record.py").write_text("X = 1\n")
+    assert code_digest("train", package) == before
+    (package / "tables.py").write_text("X = 1\n")
+    train.write_text(train.read_text() + "import pack.tables\n")
+    assert code_digest("train", package) != before

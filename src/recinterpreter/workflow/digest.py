@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
+# Of no result's making: where a job runs, what is noted of it, how it says how far it is.
+_APART = ("gpus.py", "lock.py", "provenance", "ticker.py")
 
 
 def code_digest(stage: str, package: Path = PACKAGE) -> str:
@@ -22,8 +24,11 @@ def code_digest(stage: str, package: Path = PACKAGE) -> str:
 
 
 def closure_digest(entries: Iterable[Path], package: Path = PACKAGE) -> str:
-    """Digest some modules, all modules of the package they import, and the data beside those."""
-    modules = import_closure(entries, package)
+    """Digest some modules, all modules of the package they import, and the data beside those.
+
+    Without the few that no result depends on, though a stage runs them.
+    """
+    modules = {m for m in import_closure(entries, package) if not _is_apart(m, package)}
     digest = hashlib.sha256()
     for module in sorted(modules):
         digest.update(f"{_name(module, package)} {_parsed(module).digest}\n".encode())
@@ -81,6 +86,10 @@ def _parsed(path: Path) -> _Module:
 @functools.cache
 def _parse(path: Path, mtime_ns: int, size: int) -> _Module:
     return _Module(path)
+
+
+def _is_apart(module: Path, package: Path) -> bool:
+    return any(module.is_relative_to(package / name) for name in _APART)
 
 
 def _imports(tree: ast.Module, path: Path) -> Iterator[str]:
