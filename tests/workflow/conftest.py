@@ -15,14 +15,15 @@ from recinterpreter.contents import MADE
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "profiles", "envs", "workflow", "src")
 TINY = ROOT / "tests" / "configs" / "tiny.yaml"
+OTHERS = ROOT / "tests" / "configs" / "others.yaml"
 
 
 class Workflow:
     """Snakemake in a folder of its own."""
 
-    def __init__(self, folder: Path, configfile: Path | None = None) -> None:
+    def __init__(self, folder: Path, *configfiles: Path) -> None:
         self.folder = folder
-        self._configured = ["--configfile", str(configfile)] if configfile else []
+        self._configured = ["--configfile", *map(str, configfiles)] if configfiles else []
 
     def command(self, *arguments: str) -> list[str]:
         snakemake = [sys.executable, "-m", "snakemake", "--cores", "2"]

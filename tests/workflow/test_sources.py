@@ -1,27 +1,13 @@
 """Other data and another LLM go through the same rules."""
 
-import gzip
-
 import polars as pl
 import pytest
+from raw_files import write_own, write_steam
 
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 
 pytestmark = pytest.mark.slow
-
-
-def write_own(folder, catalogue="i.csv"):
-    """Write two tables of one's own; return the options that name them."""
-    events = ["who,what,when"]
-    events += [f"u{u},i{(u + step) % 7},{1000 * u + step}" for u in range(30) for step in range(6)]
-    (folder / "e.csv").write_text("\n".join(events) + "\n")
-    items = ["what,name"] + [f'i{i},"Thing, number {i}"' for i in range(7)]
-    (folder / "i.csv").write_text("\n".join(items) + "\n")
-    (folder / "bad.csv").write_text("\n".join([*items, 'i9,"two\nlines"']) + "\n")
-    columns = "{user: who, item: what, time: when, title: name, rating: null}"
-    own = f"{{name: mine, events: e.csv, items: {catalogue}, columns: {columns}}}"
-    return "--config", f"data={{sources: [events], events: {own}}}"
 
 
 def test_own_tables(fresh_tiny):
@@ -46,21 +32,6 @@ def test_a_bad_file_costs_nothing_of_what_was_there(fresh_tiny, contents):
     assert "line break" in run.stdout
     assert contents(fresh_tiny.folder / "results" / "mine") == before
     assert "Nothing to be done" in fresh_tiny.run(target, *good).stdout
-
-
-def write_steam(folder):
-    """Write the two raw files, small: dictionaries as Python 2 writes them."""
-    folder.mkdir()
-    games = [f"{{u'id': u'{game}', u'title': u'Game {game}'}}" for game in range(1, 13)]
-    reviews = [
-        f"{{u'username': u'player{user}', u'product_id': u'{game}', u'text': u'it\\'s \\u2665', "
-        f"u'date': u'2015-03-{(user * game) % 28 + 1:02}'}}"
-        for game in range(1, 13)
-        for user in range(40)
-    ]
-    for name, lines in (("games", games), ("reviews", [*reviews, "{u'username': u'broken"])):
-        content = ("\n".join(lines) + "\n").encode()
-        (folder / f"steam_{name}.json.gz").write_bytes(gzip.compress(content))
 
 
 def test_steam(fresh_tiny):

@@ -1,158 +1,53 @@
 """A change makes stale what depends on it, and nothing else."""
 
 import os
+import shutil
+import subprocess
 
 import pytest
+from conftest import TINY, Workflow
+from raw_files import write_own
 
 pytestmark = pytest.mark.slow
 
-SCORED = {"compute_scores": 1, "test_artefacts": 1, "write_report": 1}
-JUDGED = {"give_verdicts": 1, "check_edits": 1, **SCORED}
-NAMED = {"name_oracle_items": 1, "make_judge_cases": 1, "ask_judges": 1}
-ANSWERED = {
-    "answer": 10,
-    "answer_oracle_items": 1,
-    **NAMED,
-    "measure_consistency": 5,
-    **JUDGED,
+JUDGED = {"give_verdicts": 1, "check_edits": 1, "compute_scores": 1}
+LAST = {"test_artefacts": 1, "write_report": 1}
+# what belongs to one recommender of five
+ONE = {
+    "train_recommender": 1,
+    "rank_recommender": 1,
+    "recommend_items": 1,
+    "encode_states": 1,
+    "select_states": 1,
+    "encode_edits": 1,
+    "probe_states": 1,
+    "train_adapter": 3,
+    "rank_titles": 2,
+    "answer": 2,
+    "measure_consistency": 1,
 }
-RECOMMENDER = {
-    "train_recommender": 5,
-    "rank_recommender": 5,
-    "recommend_items": 5,
-    "encode_states": 5,
-    "select_states": 5,
+DREAMS = {
     "generate_oracle_items": 1,
-    "encode_edits": 5,
-    "probe_states": 5,
-    "train_adapter": 15,
-    "rank_titles": 10,
-    **ANSWERED,
+    "answer_oracle_items": 1,
+    "name_oracle_items": 1,
+    "make_judge_cases": 1,
+    "ask_judges": 1,
 }
-# what belongs to one of the five, DreamRec's dreams apart
-ONE = {rule: count // 5 for rule, count in RECOMMENDER.items() if count >= 5} | JUDGED
-DREAMS = {"generate_oracle_items": 1, "answer_oracle_items": 1, **NAMED}
 
 
 @pytest.mark.parametrize(
     ("given", "stale"),
     [
-        ("report={title: another}", {"write_report": 1}),
-        (
-            "scores={resamples: 200}",
-            SCORED,
-        ),
-        ("recommenders={gru4rec: {patience: 9}}", ONE),
-        ("recommenders={dreamrec: {guidance: 3}}", ONE | DREAMS),
-        # a grid that is not searched is read by nothing but the page
-        ("recommenders={search: {trials: 3}}", {"write_report": 1}),
-        ("recommenders={seeds: [0, 1]}", RECOMMENDER),
-        (
-            "answers={max_new_tokens: {residual: 9}}",
-            {"answer": 5, "answer_oracle_items": 1, **NAMED, **JUDGED},
-        ),
+        ("recommenders={gru4rec: {patience: 9}}", {**ONE, **JUDGED, **LAST}),
+        ("recommenders={dreamrec: {guidance: 3}}", {**ONE, **DREAMS, **JUDGED, **LAST}),
+        ("consistency={top: 3}", {"measure_consistency": 5, "compute_scores": 1, **LAST}),
         # what is no longer wanted makes nothing stale but what counted it
-        ("answers={rank_titles: []}", SCORED),
-        ("answers={decoding: catalogue}", ANSWERED),
-        (
-            "edits={seed: 1}",
-            {
-                "edit_histories": 1,
-                "encode_edits": 5,
-                **{rule: n for rule, n in ANSWERED.items() if rule not in DREAMS},
-            },
-        ),
-        ("consistency={top: 3}", {"measure_consistency": 5, **SCORED}),
-        ("bounds={epochs: 1}", {"probe_states": 5, **SCORED}),
-        ("bounds={decoders: []}", SCORED),
-        ("judge={seed: 1}", {"make_judge_cases": 1, "ask_judges": 1, **SCORED}),
-        ("judge={models: [hasty]}", {"ask_judges": 1, **SCORED}),
-        ("judge={endpoint: null}", SCORED),
-        # no reply depends on it
+        ("answers={rank_titles: []}", {"compute_scores": 1, **LAST}),
         ("judge={concurrency: 2}", {"write_report": 1}),
-        # the sizes of a kind that is not trained
-        ("adapter={mlp: {hidden: 9}}", {"write_report": 1}),
-        ("adapter={epochs: 2}", {"train_adapter": 15, "rank_titles": 10, **ANSWERED}),
-        (
-            "answers={seed: 1}",
-            {
-                "select_states": 5,
-                "generate_oracle_items": 1,
-                "probe_states": 5,
-                "rank_titles": 10,
-                **ANSWERED,
-            },
-        ),
-        (
-            "llm={embedded: {noise: 0.123}}",
-            {
-                "teach_language_model": 1,
-                "check_language_model": 1,
-                "train_adapter": 15,
-                "rank_titles": 10,
-                **ANSWERED,
-            },
-        ),
-        (
-            "llm={precision: bfloat16}",
-            {
-                "check_language_model": 1,
-                "train_adapter": 15,
-                "rank_titles": 10,
-                **ANSWERED,
-            },
-        ),
-        # what no result depends on; the page shows the whole configuration
-        ("llm={allow_pickle: true}", {"write_report": 1}),
-        ("states={precision: float16}", {**RECOMMENDER, "train_recommender": 0}),
     ],
 )
-def test_a_setting_makes_stale_what_reads_it(finished, given, stale):
-    found = finished.stale("--config", given)
-    # the page shows the whole configuration, so it is written again whatever changes
-    if given.startswith("states="):
-        of_states = {"train_recommender", "rank_recommender", "recommend_items"}
-        stale = {rule: n for rule, n in stale.items() if rule not in of_states}
-    assert found == stale
-
-
-def test_all_of_the_data_is_stale_when_the_split_changes(finished):
-    found = finished.stale("--config", "split={history: 5}")
-    assert found["split_examples"] == found["audit_data"] == 1
-    assert found["rank_baseline"] == 4
-    # the language model reads the catalogue alone
-    assert not {"ingest_demo", "teach_language_model", "check_language_model"} & set(found)
-
-
-@pytest.mark.parametrize(
-    ("file", "old", "new", "stale"),
-    [
-        ("report/page.py", '"""', '"""In other words. ', {}),
-        ("report/page.py", "\nimport ", "\n# said\nimport ", {}),
-        ("report/page.py", "\nimport ", "\nX = 1\nimport ", {"write_report": 1}),
-        ("recommenders/gru4rec.py", '"""', '"""In other words. ', {}),
-    ],
-)
-def test_code_makes_stale_what_runs_it_and_words_do_not(finished, file, old, new, stale):
-    source = finished.folder / "src" / "recinterpreter" / file
-    before = source.read_text(encoding="utf-8")
-    assert old in before
-    try:
-        source.write_text(before.replace(old, new, 1), encoding="utf-8")
-        assert finished.stale() == stale
-    finally:
-        source.write_text(before, encoding="utf-8")
-    assert finished.stale() == {}
-
-
-def test_code_behind_the_first_import_counts(finished):
-    source = finished.folder / "src" / "recinterpreter" / "recommenders" / "gru4rec.py"
-    before = source.read_text(encoding="utf-8")
-    try:
-        source.write_text(before + "\nX = 1\n", encoding="utf-8")
-        assert finished.stale() == RECOMMENDER
-    finally:
-        source.write_text(before, encoding="utf-8")
+def test_no_more_jobs_of_a_rule_are_stale_than_read_a_setting(finished, given, stale):
+    assert finished.stale("--config", given) == stale
 
 
 def test_a_template_is_code_too(finished):
@@ -165,11 +60,86 @@ def test_a_template_is_code_too(finished):
         template.write_text(before, encoding="utf-8")
 
 
-def test_a_date_is_no_content(finished):
-    for file in (finished.folder / "results" / "demo").rglob("*"):
+def test_a_date_is_no_content(spoilable):
+    for file in (spoilable.folder / "results" / "demo").rglob("*"):
         if file.is_file():
             os.utime(file)
-    assert finished.stale() == {}
+    assert spoilable.stale() == {}
+
+
+@pytest.mark.parametrize("dated", [shutil.copyfile, shutil.copy2])
+def test_a_copy_in_another_place_is_as_good(finished, tmp_path, dated):
+    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True, copy_function=dated)
+    copy = Workflow(tmp_path / "copy", TINY)
+    assert copy.stale() == {}
+    shutil.move(tmp_path / "copy", tmp_path / "moved")
+    assert Workflow(tmp_path / "moved", TINY).stale() == {}
+
+
+def test_a_checkout_makes_nothing_stale_that_it_does_not_change(spoilable):
+    def git(*words):
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *identity, *words], cwd=spoilable.folder, check=True)
+
+    (spoilable.folder / ".gitignore").write_text("results\n.snakemake\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "one")
+    git("checkout", "--quiet", "-b", "other")
+    source = spoilable.folder / "src" / "recinterpreter" / "report" / "page.py"
+    source.write_text(source.read_text(encoding="utf-8") + "\nX = 1\n", encoding="utf-8")
+    git("commit", "--quiet", "--all", "--message", "two")
+    assert spoilable.stale() == {"write_report": 1}
+    git("checkout", "--quiet", "-")
+    assert spoilable.stale() == {}
+
+
+def in_place_of(file, content):
+    """Put another content of the same length into a file, with the date of the old one."""
+    date = file.stat()
+    assert len(content) == date.st_size
+    file.write_bytes(content)
+    os.utime(file, ns=(date.st_atime_ns, date.st_mtime_ns))
+
+
+def test_code_that_comes_with_an_old_date_counts(spoilable):
+    source = spoilable.folder / "src" / "recinterpreter" / "report" / "page.py"
+    before = source.read_bytes()
+    assert b"autoescape=True" in before
+    in_place_of(source, before.replace(b"autoescape=True", b"autoescape=None"))
+    assert spoilable.stale() == {"write_report": 1}
+
+
+def test_files_of_ones_own_count_by_content(fresh_tiny):
+    own = ("results/mine/audit.parquet", *write_own(fresh_tiny.folder))
+    assert fresh_tiny.run(*own).returncode == 0
+    events = fresh_tiny.folder / "e.csv"
+    os.utime(events)
+    assert fresh_tiny.stale(*own) == {}
+    (fresh_tiny.folder / "there").mkdir()
+    events.rename(fresh_tiny.folder / "there" / "e.csv")
+    moved = [word.replace("e.csv", "there/e.csv") for word in own]
+    assert fresh_tiny.stale(*moved) == {}
+    events = fresh_tiny.folder / "there" / "e.csv"
+    in_place_of(events, events.read_bytes().replace(b"u0,i0,0", b"u0,i1,0"))
+    assert set(fresh_tiny.stale(*moved)) >= {"check_events", "ingest_events", "audit_data"}
+
+
+def test_an_llm_of_ones_own_counts_by_content(spoilable, shared_data):
+    model = spoilable.folder / "models" / "own"
+    shutil.copytree(shared_data / "models" / "stories260K_hf", model)
+    target = "results/demo/own/llm.json"
+    assert spoilable.run(target, "--config", "llm={source: ./models/own}").returncode == 0
+    for file in model.iterdir():
+        os.utime(file)
+    assert spoilable.stale(target, "--config", "llm={source: ./models/own}") == {}
+    shutil.move(model, spoilable.folder / "moved" / "own")
+    moved = (target, "--config", "llm={source: ./moved/own}")
+    assert spoilable.stale(*moved) == {}
+    weights = spoilable.folder / "moved" / "own" / "model.safetensors"
+    content = weights.read_bytes()
+    in_place_of(weights, content[:-1] + bytes([content[-1] ^ 1]))
+    assert spoilable.stale(*moved) == {"check_language_model": 1}
 
 
 def test_a_lost_file_is_made_again_and_nothing_else(spoilable, contents):
