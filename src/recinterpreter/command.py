@@ -224,7 +224,8 @@ def _read_files(hints: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[
     read = _paths(hints, arguments, INPUT)
     llm = arguments.get(_LLM)
     if llm and Path(llm).is_dir():
-        read[_LLM] = sorted(f for f in Path(llm).rglob("*") if f.is_file() and f.name != MADE)
+        # transformers reads no deeper; below may lie a repository with all of it once more
+        read[_LLM] = sorted(f for f in Path(llm).glob("[!.]*") if f.is_file() and f.name != MADE)
     return {"inputs": describe(read), "names": {_LLM: llm} if llm and _LLM not in read else {}}
 
 

@@ -122,7 +122,7 @@ def test_the_record_describes_what_was_read_and_not_what_came_of_it(tmp_path: Pa
 
 
 def test_a_language_model_is_recorded_by_its_files(tmp_path: Path) -> None:
-    for name in ("config.json", "deep/w", MADE):
+    for name in ("config.json", "w", ".git/objects/w", ".hidden", "deep/w", MADE):
         write_text(tmp_path / "model" / name, "{}")
     run(tmp_path, "--llm", str(tmp_path / "model"), "--log", str(tmp_path / "x.log"))
     record = read_json(tmp_path / "x.json")
