@@ -1,5 +1,6 @@
 # What all rules share: the settings, checked here once, and the lists of files behind the targets.
 
+import functools
 import hashlib
 import json
 import os
@@ -256,6 +257,7 @@ def recommended_inputs(wildcards):
     return []
 
 
+@functools.cache
 def artefacts(dataset):
     """All tables of a data set: they are tested, and `all` asks for each of them.
 

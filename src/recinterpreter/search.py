@@ -6,6 +6,7 @@ by a number, so that another value in a list leaves every finished trial what it
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping
@@ -83,10 +84,10 @@ class Search(Section):
     sasrec: SASRecGrid
     dreamrec: DreamRecGrid
 
-    def points(self, recommender: str) -> dict[str, Point]:
+    def points(self, recommender: str) -> Mapping[str, Point]:
         """Return all combinations for a recommender by their slugs."""
         grid: Grid = getattr(self, recommender)
-        return {slug(point): point for point in grid.points()}
+        return _points(type(grid), grid.as_json())
 
     def drawn(self, recommender: str) -> list[str]:
         """Return the slugs of the trials, in the order of the grid; all of them, or some at random.
@@ -101,6 +102,12 @@ class Search(Section):
 
         chosen = set(sorted(slugs, key=lot)[: self.trials])
         return [name for name in slugs if name in chosen]
+
+
+@functools.cache
+def _points(kind: type[Grid], grid: str) -> Mapping[str, Point]:
+    """Return the combinations of a grid, given as JSON: every trial's job looks itself up there."""
+    return {slug(point): point for point in kind.model_validate_json(grid).points()}
 
 
 def slug(point: Point) -> str:

@@ -148,6 +148,15 @@ def test_a_trial_that_is_no_point_is_told() -> None:
         settings().trial("sasrec", "l2=3")
 
 
+def test_a_grid_is_spelled_out_once_and_not_for_every_trial(monkeypatch) -> None:
+    """Else a search of n trials takes n * n steps before its first job."""
+    one = settings()
+    drawn = one.recommenders.search.drawn("dreamrec")
+    monkeypatch.setattr("recinterpreter.search.slug", pytest.fail)
+    for trial in drawn:
+        assert one.trial("dreamrec", trial).recipe
+
+
 def test_a_training_takes_the_chosen_recipe_or_that_of_the_file() -> None:
     read = settings()
     recipe = {**read.training("sasrec", "0").recipe.model_dump(), "embedding_size": 32}

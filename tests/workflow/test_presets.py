@@ -1,6 +1,8 @@
 """Every preset would run, alone and under an overlay of one's own, and every target of it."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,29 @@ def test_the_paper_is_all_there(fresh):
     assert stale["generate_oracle_items"] == stale["name_oracle_items"] == 2
     assert stale["ask_judges"] == 2
     assert "teach_language_model" not in stale
+
+
+@pytest.mark.parametrize("name", ["paper", "ml-100k"])
+def test_the_start_of_a_preset_never_waits_for_torch(fresh, name):
+    program = (
+        "import sys\nfrom snakemake.cli import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n"
+        "    print('ended', end.code)\n"
+        # pyarrow is Snakemake's: it loads pandas where there is one, and pandas loads that
+        "heavy = {'torch', 'transformers', 'tokenizers', 'polars', 'sklearn', 'safetensors'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    command = fresh.command("--dry-run", "--configfile", relative(NAMED[name]))
+    run = subprocess.run(
+        [sys.executable, "-c", program, *command[3:]],
+        cwd=fresh.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "ended 0" in run.stdout
+    assert run.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_legacy_preset_says_all_that_the_paper_s_says():

@@ -26,11 +26,8 @@ _LONGEST = 2**20
 _ESCAPE = r"""\\(?:[\\'"nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})"""
 _TEXT = rf"""u(?:'[^'\\\n]*+(?:{_ESCAPE}[^'\\\n]*+)*+'|"[^"\\\n]*+(?:{_ESCAPE}[^"\\\n]*+)*+")"""
 _NUMBER = r"(?:True|False|None|-?(?:0|[1-9]\d*+)(?:\.\d++)?+)"
+_PLAIN = r"u'([^'\\\n]++)'"
 _VALUE = rf"(?:{_NUMBER}|{_TEXT})"
-
-# What is asked of one line: a value for each field, None where the line has none; or None for a
-# line that is no dictionary.
-Values = tuple[Any, ...]
 
 
 def blocks(path: Path, setting: str) -> Iterator[bytes]:
@@ -82,31 +79,47 @@ class Fields:
 
     def __init__(self, *names: str) -> None:
         self._names = names
-        wanted = "".join(rf"{name}': ({_VALUE})|" for name in names)
-        # of a key that stands twice the last value counts, as in Python
+        # of a key that stands twice the last value counts, as in Python; of each field a group
+        # takes what is a plain text, so that it needs no more work, another what is not
+        wanted = "".join(rf"{name}': (?:{_PLAIN}|({_VALUE}))|" for name in names)
         pairs = rf"(?:u'(?:{wanted}[a-z_]++': {_VALUE})(?:, |(?=\}})))++"
         self._line = re.compile(rf"^\{{{pairs}\}}$", re.MULTILINE)
 
-    def read(self, block: bytes) -> list[Values | None]:
-        """Return the fields of every line; None for a line that is no dictionary."""
+    def read(self, block: bytes) -> tuple[list[list[Any]], int]:
+        """Return a column for each field, and how many lines are no dictionary.
+
+        A column has a value for every other line, in their order; None where the line has none.
+        """
         text = block.decode("ascii") if block.isascii() else ""
-        found = self._line.findall(text)
-        if len(found) != block.count(b"\n"):
-            return [self._read_line(line) for line in block.split(b"\n")[:-1]]
-        if len(self._names) == 1:
-            return [(_value(token),) for token in found]
-        columns = [list(map(_value, column)) for column in zip(*found, strict=True)]
-        return list(zip(*columns, strict=True))
+        found, n_lines = self._line.findall(text), block.count(b"\n")
+        if len(found) == n_lines and (columns := self._columns(found)):
+            return columns, 0
+        lines = [self._read_line(line) for line in block.split(b"\n")[:-1]]
+        good = [values for values in lines if values is not None]
+        columns = [list(column) for column in zip(*good, strict=True)]
+        return columns or [[] for _ in self._names], n_lines - len(good)
 
-    def _read_line(self, line: bytes) -> Values | None:
-        match = self._line.fullmatch(line.decode("ascii")) if line.isascii() else None
-        if match:
-            return tuple(_value(token or "") for token in match.groups())
+    def _columns(self, found: list[tuple[str, ...]]) -> list[list[Any]] | None:
+        """Return the columns; None where a key stands twice, with values of both kinds."""
+        groups = list(zip(*found, strict=True))
+        columns: list[list[Any]] = []
+        for plain, other in zip(groups[::2], groups[1::2], strict=True):
+            column = list(plain)
+            if "" in column:
+                column = [text or None for text in plain]
+            if any(other):
+                if any(text and token for text, token in zip(plain, other, strict=True)):
+                    return None
+                column = [
+                    ast.literal_eval(token) if token else value
+                    for value, token in zip(column, other, strict=True)
+                ]
+            columns.append(column)
+        return columns
+
+    def _read_line(self, line: bytes) -> list[Any] | None:
+        found = self._line.findall(line.decode("ascii")) if line.isascii() else []
+        if found and (columns := self._columns(found)):
+            return [value for [value] in columns]
         values = literal(line)
-        return None if values is None else tuple(values.get(name) for name in self._names)
-
-
-def _value(token: str) -> Any:
-    if token[:1] == "u" and "\\" not in token:
-        return token[2:-1]
-    return ast.literal_eval(token) if token else None
+        return None if values is None else [values.get(name) for name in self._names]

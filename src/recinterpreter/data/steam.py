@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,28 +63,37 @@ def read_reviews(path: Path) -> Iterator[pl.DataFrame]:
     fields = Fields("username", "product_id", "date")
     counts: Counter[str] = Counter()
     for block in blocks(path, _SETTING):
-        lines = fields.read(block)
-        rows = [values for values in lines if values is not None]
-        counts["lines"] += len(lines)
-        counts["broken"] += len(lines) - len(rows)
-        frame = _frame(rows)
+        columns, broken = fields.read(block)
+        frame = _frame(*columns)
+        counts["lines"] += len(frame) + broken
+        counts["broken"] += broken
         for column, name in (("user", "a username"), ("item", "a game"), ("time", "a date")):
             counts[f"without {name}"] += frame[column].null_count()
         yield frame.drop_nulls()
     _judge(path, counts)
 
 
-def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    users, items, dates = zip(*rows, strict=True) if rows else ((), (), ())
-    days = pl.Series([date if isinstance(date, str) else None for date in dates], dtype=pl.String)
-    frame = pl.DataFrame(
+def _frame(users: list[Any], items: list[Any], dates: list[Any]) -> pl.DataFrame:
+    """Make columns of raw values; null where a value is of no use."""
+    days = _column(dates, _text).str.to_date("%Y-%m-%d", strict=False)
+    return pl.DataFrame(
         {
-            "user": pl.Series(list(map(_text, users)), dtype=pl.String),
-            "item": pl.Series(list(map(_id, items)), dtype=pl.String),
-            "time": days.str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64) * _SECONDS_PER_DAY,
+            "user": _column(users, _text),
+            "item": _column(items, _id),
+            "time": days.cast(pl.Int64) * _SECONDS_PER_DAY,
         }
-    )
-    return frame.with_columns(pl.col("user", "item").replace("", None))
+    ).with_columns(pl.col("user", "item").replace("", None))
+
+
+def _column(values: list[Any], clean: Callable[[Any], str]) -> pl.Series:
+    """Clean what has to be cleaned: what is no text, has space in it or more than ASCII."""
+    try:
+        ascii_texts = "".join(values).isascii()
+    except TypeError:  # not all are texts
+        ascii_texts = False
+    texts = pl.Series(values if ascii_texts else list(map(clean, values)), dtype=pl.String)
+    odd = texts.str.contains(r"[^!-~]").arg_true()
+    return texts.scatter(odd, [clean(text) for text in texts.gather(odd)]) if len(odd) else texts
 
 
 def _id(value: Any) -> str:
