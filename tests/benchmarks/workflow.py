@@ -1,8 +1,8 @@
 """What Snakemake itself costs: dry runs up to 5,000 jobs, and finding that nothing is to be done.
 
-Seconds of the wall, the least of some repetitions, and Snakemake's own processor time, which is what
-the wall shows where nothing else runs. Nothing is to be done after a run that is really finished, so
-one is made: of the tiny configuration, told to have the very jobs of config.yaml.
+Seconds of the wall, the least of some repetitions, and Snakemake's own processor time, which is
+what the wall shows where nothing else runs. Nothing is to be done after a run that is really
+finished, so one is made: of the tiny configuration, told to have the very jobs of config.yaml.
 """
 
 import json
