@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recinterpreter.errors import UserError
+from recinterpreter.partial import partial_name
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a name to write a file under; when that went well, the file is moved to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = partial_name(path)
     try:
         yield partial
         with open(partial, "rb") as written:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from recinterpreter.partial import partial_name
+
 # Lies in every folder of results and says what made its files when, so it is none of the content.
 MADE = "made.json"
 
@@ -76,6 +78,6 @@ def _memory() -> dict[str, list[object]]:
 def _note(name: str, digest: list[object]) -> None:
     if not MEMORY.parent.is_dir():
         return
-    partial = MEMORY.with_name(f".{MEMORY.name}.{os.getpid()}.part")
+    partial = partial_name(MEMORY)
     partial.write_text(json.dumps({**_memory(), name: digest}, sort_keys=True), encoding="utf-8")
     os.replace(partial, MEMORY)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recinterpreter.errors import UserError
+from recinterpreter.partial import partial_name
 
 _METADATA_KEY = b"recinterpreter"
 _BUFFER = 2**20  # bytes of a file in a stream that are read at a time
@@ -36,10 +37,10 @@ class Writer:
         self.schema = schema.with_metadata(
             {_METADATA_KEY: json.dumps(dict(metadata or {}), sort_keys=True)}
         )
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.part")
 
     def __enter__(self) -> Writer:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = partial_name(self.path)
         vectors = _vectors(self.schema)
         self._group = rows_of_group(self.schema)
         self._waiting: list[pa.Table] = []

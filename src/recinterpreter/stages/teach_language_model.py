@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from recinterpreter.language_model.causal import LanguageModel, hush
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
 from recinterpreter.language_model.prompts import phrases
 from recinterpreter.language_model.teaching import Lesson, teach
+from recinterpreter.partial import partial_name
 from recinterpreter.settings.language_model import Teaching
 from recinterpreter.ticker import Ticker
 
@@ -73,12 +73,15 @@ def _save(llm: LanguageModel, outputs: list[Path]) -> None:
     """Save model and tokenizer as transformers does, each file moved into place when whole."""
     hush()
     llm.model.cpu()
-    with tempfile.TemporaryDirectory(dir=outputs[0].parent, prefix=".part-") as folder:
+    folder = partial_name(outputs[0].parent / "saved")
+    try:
         llm.model.save_pretrained(folder)
         llm.tokenizer.save_pretrained(folder)
         for output in outputs:
             with replacing(output) as partial:
-                shutil.move(Path(folder) / output.name, partial)
+                shutil.move(folder / output.name, partial)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recinterpreter.command import InputPaths, OutputPath, command
 from recinterpreter.errors import UserError
+from recinterpreter.partial import partial_name
 
 logger = logging.getLogger("recinterpreter")
 
@@ -27,7 +28,7 @@ def test_artefacts(*, artefacts: InputPaths, junit: OutputPath) -> None:
         raise UserError(
             f"{_TESTS}: no such folder; wanted the sources of a checkout of the project"
         )
-    partial = junit.with_name(f".{junit.name}.{os.getpid()}.part")
+    partial = partial_name(junit)
     run = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", str(_TESTS), "-p", "no:cacheprovider"),
