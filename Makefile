@@ -61,6 +61,9 @@ lock:
 	  --no-emit-package torch --no-emit-index-url --no-emit-find-links --generate-hashes \
 	  --no-annotate --no-header --output-file envs/requirements.lock
 	$(PYTHON) envs/pin_conda.py
+	grep --only-matching 'snakemake-executor-plugin-[^"]*' pyproject.toml | uv pip compile - --no-deps \
+	  --no-emit-index-url --no-emit-find-links --generate-hashes --no-annotate --no-header \
+	  --output-file envs/slurm.lock
 
 clean:
 	find results -mindepth 1 ! -path results/.gitignore -delete
