@@ -39,6 +39,7 @@ include: "rules/adapt.smk"
 include: "rules/interpret.smk"
 include: "rules/bounds.smk"
 include: "rules/judge.smk"
+include: "rules/shards.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
 

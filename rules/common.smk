@@ -15,6 +15,7 @@ from recinterpreter.configuration import load, typed
 from recinterpreter.errors import UserError
 from recinterpreter.settings.adapters import AdapterKind, Task
 from recinterpreter.settings.recommenders import Baseline, BaselineName, RecommenderName, UNTRAINED
+from recinterpreter.shards import ALL
 from recinterpreter.workflow.digest import closure_digest, code_digest
 from recinterpreter.workflow.inputs import (
     contents_of,
@@ -278,6 +279,19 @@ def artefacts(dataset):
         *edited(rules.check_edits.output, dataset=dataset),
         *consistencies(rules.measure_consistency.output, dataset=dataset),
     ]
+
+
+def part_of(outputs):
+    """Paths of what one of several jobs makes of its share, of tables that are gathered later."""
+    return [path.replace(".parquet", ".{scatteritem}.parquet") for path in outputs]
+
+
+def parts_of(outputs, gathered):
+    """Paths of all parts of some tables, table by table; gathered: gather.<process>.
+
+    It takes one pattern at a time: of several, Snakemake 9.27 fills the first one alone.
+    """
+    return [path for part in part_of(outputs) for path in gathered(part, allow_missing=True)]
 
 
 def movielens_source(wildcards):

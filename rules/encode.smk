@@ -17,7 +17,8 @@ rule encode_states:
     resources:
         gpu=1,
     params:
-        settings=SETTINGS.states.as_json(),
+        settings=SETTINGS.encoding().as_json(),
+        shard=ALL,
         code=code_digest("encode_states"),
     shell:
         "python -m recinterpreter.stages.encode_states"
@@ -26,6 +27,7 @@ rule encode_states:
         " --weights {input.weights}"
         " --examples {input.examples}"
         " --states {output.states}"
+        " --shard {params.shard}"
         " --code {params.code}"
         " --log {log}"
 

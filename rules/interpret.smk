@@ -31,6 +31,7 @@ rule answer:
     params:
         settings=lambda w: SETTINGS.answering(w.dataset, w.task, w.adapter).as_json(),
         llm=LANGUAGE_MODEL,
+        shard=ALL,
         code=code_digest("answer"),
     shell:
         "python -m recinterpreter.stages.answer"
@@ -42,6 +43,8 @@ rule answer:
         " --llm {resources.llm:q}"
         " --running {resources.running:q}"
         " --answers {output.answers} {output.edited}"
+        " --shard {params.shard}"
+        " --work results/.work"
         " --code {params.code}"
         " --log {log}"
 
@@ -92,6 +95,7 @@ rule rank_titles:
     params:
         settings=lambda w: SETTINGS.title_ranking(w.dataset, w.task, w.adapter).as_json(),
         llm=LANGUAGE_MODEL,
+        shard=ALL,
         code=code_digest("rank_titles"),
     shell:
         "python -m recinterpreter.stages.rank_titles"
@@ -105,5 +109,7 @@ rule rank_titles:
         " --llm {resources.llm:q}"
         " --running {resources.running:q}"
         " --rankings {output.rankings}"
+        " --shard {params.shard}"
+        " --work results/.work"
         " --code {params.code}"
         " --log {log}"

@@ -56,6 +56,7 @@ rule ask_judges:
         pace=SETTINGS.judging_pace().as_json(),
     params:
         settings=lambda w: SETTINGS.judging(w.dataset).as_json(),
+        shard=ALL,
         code=code_digest("ask_judges"),
     shell:
         "python -m recinterpreter.stages.ask_judges"
@@ -65,5 +66,6 @@ rule ask_judges:
         " --planted {input.planted}"
         " --replies results/.work/judge-{wildcards.dataset}.jsonl"
         " --judgements {output.judgements}"
+        " --shard {params.shard}"
         " --code {params.code}"
         " --log {log}"

@@ -19,6 +19,7 @@ rule generate_oracle_items:
         gpu=1,
     params:
         settings=SETTINGS.oracle().as_json(),
+        shard=ALL,
         code=code_digest("generate_oracle_items"),
     shell:
         "python -m recinterpreter.stages.generate_oracle_items"
@@ -29,6 +30,8 @@ rule generate_oracle_items:
         " --examples {input.examples}"
         " --states {output.states}"
         " --oracle {output.oracle}"
+        " --shard {params.shard}"
+        " --work results/.work"
         " --code {params.code}"
         " --log {log}"
 

@@ -37,6 +37,7 @@ from recinterpreter.settings.recommenders import (
     GRU4RecRecipe,
     RecommenderName,
     SASRecRecipe,
+    States,
 )
 from recinterpreter.settings.sections import (
     Count,
@@ -73,6 +74,12 @@ class Recommenders(Section):
     sasrec: SASRecRecipe
     dreamrec: DreamRecRecipe
     search: Search
+
+
+class StoredStates(States):
+    """How hidden states are stored, and how many jobs encode them."""
+
+    shards: Count
 
 
 class LLM(Section):
@@ -143,6 +150,7 @@ class Answers(Section):
     sample: Count
     seed: Whole
     batch_size: Count
+    shards: Count
     decoding: Decoding
     rank_titles: list[Literal["residual"]]
     max_new_tokens: NewTokens
@@ -172,3 +180,4 @@ class Judge(JudgingPace):
     seed: Whole
     temperature: NotNegative | None
     max_tokens: Count | None
+    shards: Count

@@ -18,6 +18,7 @@ from recinterpreter.blocks import (
     Data,
     Judge,
     Recommenders,
+    StoredStates,
 )
 from recinterpreter.errors import UserError
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
@@ -52,7 +53,7 @@ class Settings(Section):
     data: Data
     split: Split
     recommenders: Recommenders
-    states: States
+    states: StoredStates
     llm: LLM
     adapter: Adapter
     answers: Answers
@@ -151,6 +152,10 @@ class Settings(Section):
         """Return what the stages that load the LLM are told beside their settings."""
         return Running(**_shared(self.llm, Running))
 
+    def encoding(self) -> States:
+        """Settings of encode_states."""
+        return States(**_shared(self.states, States))
+
     def selection(self) -> StateSelection:
         """Settings of select_states."""
         return StateSelection(**_shared(self.answers, StateSelection))
@@ -158,12 +163,12 @@ class Settings(Section):
     def oracle(self) -> OracleItems:
         """Settings of generate_oracle_items: the examples that are answered, stored as states."""
         return OracleItems(
-            **self.states.model_dump(), sample=self.answers.sample, seed=self.answers.seed
+            **_shared(self.states, States), sample=self.answers.sample, seed=self.answers.seed
         )
 
     def edited_states(self) -> EditedStates:
         """Settings of encode_edits."""
-        return EditedStates(**self.states.model_dump(), kinds=self.edits.kinds)
+        return EditedStates(**_shared(self.states, States), kinds=self.edits.kinds)
 
     def measured_consistency(self) -> Consistency:
         """Settings of measure_consistency."""

@@ -59,12 +59,8 @@ class Writer:
 
     def write(self, rows: pa.Table | Mapping[str, Any]) -> None:
         """Append rows: a table, or columns by name that fit the schema."""
-        if not isinstance(rows, pa.Table):
-            rows = pa.table(
-                {f.name: _column(rows[f.name], f.type) for f in self.schema}, schema=self.schema
-            )
-        self._waiting.append(rows.select(self.schema.names).cast(self.schema))
-        self._n_waiting += len(rows)
+        self._waiting.append(table(rows, self.schema))
+        self._n_waiting += len(self._waiting[-1])
         if self._n_waiting >= self._group:
             self._write_groups(self._n_waiting - self._n_waiting % self._group)
 
@@ -94,6 +90,13 @@ class Writer:
                 os.replace(self._partial, self.path)
         finally:
             self._partial.unlink(missing_ok=True)
+
+
+def table(rows: pa.Table | Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    """Return rows as a table of a schema: of a table its columns, or columns by name that fit."""
+    if not isinstance(rows, pa.Table):
+        rows = pa.table({f.name: _column(rows[f.name], f.type) for f in schema}, schema=schema)
+    return rows.select(schema.names).cast(schema)
 
 
 def rows_of_group(schema: pa.Schema) -> int:
@@ -199,6 +202,11 @@ def _pieces(file: pq.ParquetFile, rows: int, wanted: range | None) -> Iterator[p
             if start < stop:
                 yield batch.slice(start, stop - start)
             first += len(batch)
+
+
+def schema(path: Path) -> pa.Schema:
+    """Return the columns of a table, without what its writer noted."""
+    return _open(path).schema_arrow.remove_metadata()
 
 
 def metadata(path: Path) -> dict[str, Any]:

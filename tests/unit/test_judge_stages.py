@@ -12,6 +12,7 @@ from recinterpreter.scoring.judge import judge_scores
 from recinterpreter.settings.data import DemoSource, Ingest, Titles
 from recinterpreter.settings.evidence import JudgeCases, Judging, JudgingPace
 from recinterpreter.settings.scores import Scores
+from recinterpreter.shards import ALL
 from recinterpreter.stages.ask_judges import ask_judges
 from recinterpreter.stages.ingest_demo import ingest_demo
 from recinterpreter.stages.make_judge_cases import make_judge_cases, words_of
@@ -93,14 +94,17 @@ def make(demo: Path, out: Path, seed: int = 0, recommended: str = "recommended")
     return tables.read(out / "cases.parquet", schemas.JUDGE_CASES).to_pylist()
 
 
-def asked(demo: Path, out: Path, *models: str) -> pl.DataFrame:
+def asked(
+    demo: Path, out: Path, *models: str, shard: str = ALL, most: int | None = None
+) -> pl.DataFrame:
     ask_judges(
         settings=judging(*models),
-        pace=PACE,
+        pace=PACE.model_copy(update={"most_requests": most}),
         cases=out / "cases.parquet",
         planted=[demo / f"{name}.parquet" for name in PLANTED],
         replies=str(out / "replies.jsonl"),
         judgements=out / "judgements.parquet",
+        shard=shard,
     )
     found = pl.from_arrow(tables.read(out / "judgements.parquet", schemas.JUDGEMENTS))
     assert isinstance(found, pl.DataFrame)
@@ -200,6 +204,40 @@ def test_judged_again_gives_the_same_bytes_without_a_question(demo, tmp_path, mo
     asked(demo, tmp_path, "careful")
     assert (tmp_path / "judgements.parquet").read_bytes() == first
     assert (tmp_path / "replies.jsonl").read_bytes() == kept
+
+
+def test_jobs_that_share_the_questions_ask_none_twice(demo, tmp_path, monkeypatch):
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    for folder in (alone, shared):
+        folder.mkdir()
+        cases = make(demo, folder)
+        # word for word the same questions, as another seed or adapter may make them
+        twice = [*cases, *({**case, "case_id": case["case_id"] + 1000} for case in cases[:9])]
+        tables.write_rows(folder / "cases.parquet", twice, schemas.JUDGE_CASES)
+    whole = asked(demo, alone, "careful", "hasty")
+    (shared / "replies-of-another.jsonl").write_text("of a data set with a longer name")
+    parts = [asked(demo, shared, "careful", "hasty", shard=f"{i}-of-3") for i in (3, 1, 2)]
+    assert sum(map(len, parts)) == len(whole)
+    kept = [shared / f"replies.{i}-of-3.jsonl" for i in (1, 2, 3)]
+    sizes = [len(path.read_text().splitlines()) for path in kept]
+    assert sum(sizes) == len((alone / "replies.jsonl").read_text().splitlines())
+    assert max(sizes) - min(sizes) <= 1
+    monkeypatch.setattr("openai.AsyncOpenAI", None)  # whoever asks fails
+    assert asked(demo, shared, "careful", "hasty").equals(whole)
+    gathered, wanted = (folder / "judgements.parquet" for folder in (shared, alone))
+    assert gathered.read_bytes() == wanted.read_bytes()
+    # shared out otherwise, nothing is asked again either
+    parts = [asked(demo, shared, "careful", shard=f"{i}-of-2") for i in (1, 2)]
+    assert sum(map(len, parts)) == (whole["judge"] == "careful").sum()
+
+
+def test_jobs_that_share_the_questions_share_the_budget(demo, tmp_path):
+    make(demo, tmp_path)
+    for number, budget in ((1, 2), (2, 2), (3, 3)):
+        with pytest.raises(UserError, match=f"all {budget} requests of judge.most_requests"):
+            asked(demo, tmp_path, "careful", shard=f"{number}-of-3", most=7)
+    kept = [path.read_text().splitlines() for path in tmp_path.glob("replies.*.jsonl")]
+    assert sum(map(len, kept)) == 7
 
 
 def test_the_planted_endpoint_wants_what_was_planted(demo, tmp_path):

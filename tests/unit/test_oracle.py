@@ -1,6 +1,7 @@
 """Oracle items: histories with a dream behind them, and the two tables of what was dreamt."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +10,8 @@ import pytest
 import torch
 from sequence_examples import training_settings, write_tables
 
-from recinterpreter import schemas, tables
-from recinterpreter.checkpoint import write_json, write_tensors
+from recinterpreter import kept, schemas, tables
+from recinterpreter.checkpoint import Progress, write_json, write_tensors
 from recinterpreter.contents import content_digest
 from recinterpreter.data.evaluated import evaluated_examples
 from recinterpreter.errors import UserError
@@ -19,7 +20,11 @@ from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.recommenders.oracle import Dreams, extended_states
 from recinterpreter.recommenders.sequence import SequenceBatch
+from recinterpreter.recommenders.windows import Windows
 from recinterpreter.settings.recommenders import OracleItems
+from recinterpreter.shards import ALL
+from recinterpreter.stages import generate_oracle_items as stage
+from recinterpreter.stages.gather_tables import gather_tables
 from recinterpreter.stages.generate_oracle_items import generate_oracle_items
 
 CPU = torch.device("cpu")
@@ -111,9 +116,16 @@ def write_all(folder: Path, recommender: str = "dreamrec", history: int = HISTOR
     write_tensors(folder / "model.safetensors", model.state_dict())
 
 
-def generate(folder: Path, batch_size: int = 99, precision: str = "float32") -> tuple[Path, Path]:
+def generate(
+    folder: Path,
+    batch_size: int = 99,
+    precision: str = "float32",
+    shard: str = ALL,
+    work: Path | None = None,
+) -> tuple[Path, Path]:
     settings = {"precision": precision, "batch_size": batch_size, "sample": 12, "seed": 1}
-    states, oracle = (folder / f"{name}-{batch_size}.parquet" for name in ("states", "oracle"))
+    name = f"{batch_size}.{shard}.parquet"
+    states, oracle = (folder / f"{table}-{name}" for table in ("states", "oracle"))
     generate_oracle_items(
         settings=OracleItems.model_validate(settings),
         config=folder / "config.json",
@@ -122,6 +134,8 @@ def generate(folder: Path, batch_size: int = 99, precision: str = "float32") -> 
         examples=folder / "examples.parquet",
         states=states,
         oracle=oracle,
+        progress=Progress(work),
+        shard=shard,
     )
     return states, oracle
 
@@ -212,6 +226,47 @@ def test_neither_batches_nor_row_groups_change_a_dream(
                 np.testing.assert_allclose(*columns, atol=1e-5)
             else:
                 assert columns[0].equals(columns[1]), field.name
+
+
+def test_parts_gathered_are_the_bytes_of_one_job(tmp_path: Path) -> None:
+    write_all(tmp_path)
+    whole = generate(tmp_path, 5)
+    shards = [generate(tmp_path, 5, shard=f"{i}-of-4") for i in (1, 2, 3, 4)]
+    parts = [part for table in zip(*shards, strict=True) for part in table]
+    assert 0 in [pq.ParquetFile(part).metadata.num_rows for part in parts]
+    gathered = [tmp_path / "s.parquet", tmp_path / "o.parquet"]
+    gather_tables(parts=parts, gathered=gathered)
+    assert [p.read_bytes() for p in gathered] == [p.read_bytes() for p in whole]
+
+
+def test_a_job_that_was_ended_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_all(tmp_path)
+    whole = [path.read_bytes() for path in generate(tmp_path, 2)]
+    dreamt: list[int] = []
+    dream, work = stage.dream, tmp_path / "work"
+
+    def counted(model: DreamRec, examples: Windows, *how: Any) -> Any:
+        if len(dreamt) == 6:
+            raise KeyboardInterrupt
+        dreamt.extend(examples.example_ids.tolist())
+        return dream(model, examples, *how)
+
+    monkeypatch.setattr(kept, "_SECONDS", 0)
+    monkeypatch.setattr(stage, "dream", counted)
+    for path in tmp_path.glob("*-2.*"):
+        path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path, 2, work=work)
+    assert not [*tmp_path.glob("*-2.*")]
+    assert len([*work.iterdir()]) == 3
+    before = {*dreamt}
+    dreamt.clear()
+    again = generate(tmp_path, 2, work=work)
+    assert [path.read_bytes() for path in again] == whole
+    assert not before & {*dreamt}
+    assert not work.exists()
 
 
 def test_half_precision_is_that_of_the_states_alone(tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ from recinterpreter.errors import UserError
 from recinterpreter.recommenders.models import build, load
 from recinterpreter.settings.answers import StateSelection
 from recinterpreter.settings.recommenders import States
+from recinterpreter.shards import ALL
 from recinterpreter.stages.encode_states import encode_states
+from recinterpreter.stages.gather_tables import gather_tables
 from recinterpreter.stages.select_states import select_states
 
 CPU = torch.device("cpu")
@@ -40,13 +42,16 @@ def write_examples(folder: Path) -> None:
     write_tables(folder, sequences, HISTORY, N_ITEMS)
 
 
-def encode_into(folder: Path, path: Path, precision: str = "float32", batch_size: int = 99) -> Path:
+def encode_into(
+    folder: Path, path: Path, precision: str = "float32", batch_size: int = 99, shard: str = ALL
+) -> Path:
     encode_states(
         settings=States(precision=precision, batch_size=batch_size),  # type: ignore[arg-type]
         config=folder / "config.json",
         weights=folder / "model.safetensors",
         examples=folder / "examples.parquet",
         states=path,
+        shard=shard,
     )
     return path
 
@@ -169,6 +174,21 @@ def test_row_groups_bound_the_memory_whatever_the_batch(
         for p in paths
     )
     np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 3, 50])
+def test_parts_gathered_are_the_bytes_of_one_job(count: int, tmp_path: Path) -> None:
+    """Whole batches go to each job, and to the last of too many none at all."""
+    whole = encode(tmp_path, batch_size=9)
+    parts = [tmp_path / f"{i}.parquet" for i in range(1, count + 1)]
+    for i, part in enumerate(parts, start=1):
+        encode_into(tmp_path, part, batch_size=9, shard=f"{i}-of-{count}")
+    sizes = [tables.read(part, schemas.states_schema(HISTORY, WIDTH)).num_rows for part in parts]
+    assert all(size % 9 == 0 for size in sizes[:-1])
+    assert max(sizes) < sum(sizes)
+    assert (0 in sizes) == (count == 50)
+    gather_tables(parts=parts, gathered=[tmp_path / "gathered.parquet"])
+    assert (tmp_path / "gathered.parquet").read_bytes() == whole.read_bytes()
 
 
 def select(folder: Path, states: Path, sample: int = 12) -> list[Path]:

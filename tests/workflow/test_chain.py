@@ -26,7 +26,13 @@ def test_every_stage_told_its_time_and_left_a_record(first_run):
         for did in ("check", "ingest")
         for source in ("ml_100k", "steam", "events")
     }
-    elsewhere |= {"download_ml_100k", "download_steam", "try_recipe", "select_recipe"}
+    elsewhere |= {
+        "download_ml_100k",
+        "download_steam",
+        "try_recipe",
+        "select_recipe",
+        "gather_tables",
+    }
     logs = workflow.folder / "results" / "logs"
     records = [json.loads(file.read_text()) for file in logs.rglob("*.json")]
     assert {record["stage"] for record in records} == stages - elsewhere

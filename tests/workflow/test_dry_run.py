@@ -114,6 +114,22 @@ def test_states_are_probed_where_decoders_are_named(fresh):
     assert "probe_states" not in fresh.stale("--config", "bounds={decoders: []}")
 
 
+def test_jobs_that_share_the_work_are_followed_by_one_that_joins_their_parts(fresh):
+    shards = ("states={shards: 3}", "answers={shards: 4}", "judge={shards: 2}")
+    stale = fresh.stale("--config", *shards)
+    counts = {"encode_states": (3, "states"), "generate_oracle_items": (3, "oracle_items")}
+    counts |= {"answer": (4, "answers"), "answer_oracle_items": (4, "oracle_answers")}
+    counts |= {"rank_titles": (4, "rankings"), "ask_judges": (2, "judgements")}
+    wanted = {"ingest_demo": 1, **CHAIN, **JUDGES}
+    for rule, (jobs, made) in counts.items():
+        whole = wanted.pop(rule)
+        wanted |= {f"{rule}_part": jobs * whole, f"gather_{made}": whole}
+    assert stale == wanted
+    # any single part can be asked for
+    part = "results/demo/states/sasrec/seed0.2-of-3.parquet"
+    assert fresh.stale(part, "--config", *shards)["encode_states_part"] == 1
+
+
 def test_oracle_items_are_made_of_dreamrec_and_of_no_other(fresh):
     without = "recommenders={names: [gru4rec, caser, sasrec]}"
     assert "generate_oracle_items" not in fresh.stale("--config", without)

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
+from recinterpreter.checkpoint import Progress
 from recinterpreter.interpretation.shown import ShownStates, fingerprints, soft_tokens
+from recinterpreter.kept import Kept
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.batching import Batches
 from recinterpreter.language_model.decoding import Answer, greedy
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.grammar import TitleGrammar
 from recinterpreter.language_model.prompts import PromptTemplate
+
+# key: the fingerprint of the states that were shown
+_KEPT = pa.schema(
+    pa.field(name, kind, nullable=False)
+    for name, kind in {
+        "key": pa.binary(),
+        "text": pa.string(),
+        "n_new_tokens": pa.int32(),
+        "finished": pa.bool_(),
+    }.items()
+)
 
 
 class Interview:
@@ -33,12 +48,19 @@ class Interview:
         batch_size: int,
         max_new_tokens: int,
         grammar: TitleGrammar | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        """Take what asks and how; grammar: what answers are held to, None leaves them free."""
+        """Take what asks and how; grammar: what answers are held to, None leaves them free.
+
+        progress: where answers are kept, and found again after a death.
+        """
         self._adapter, self._llm, self._template = adapter, llm, template
         self._batches = Batches(batch_size)
         self._max_new_tokens, self._grammar = max_new_tokens, grammar
         self._said: dict[bytes, Answer] = {}
+        self._kept = Kept(progress or Progress(None), _KEPT)
+        for table in self._kept.earlier():
+            self._said |= {row.pop("key"): Answer(**row) for row in table.to_pylist()}
 
     def ask(self, states: ShownStates) -> Iterator[int]:
         """Ask about the states not asked about before; yield how many of all are answered."""
@@ -54,7 +76,10 @@ class Interview:
             )
 
         for rows, said in self._batches.over(len(new), answers):
-            self._said.update(zip((keys[row] for row in new[rows]), said, strict=True))
+            told = {keys[row]: answer for row, answer in zip(new[rows], said, strict=True)}
+            self._said |= told
+            columns = zip(*map(astuple, said), strict=True)
+            self._kept.add(dict(zip(_KEPT.names, ([*told], *columns), strict=True)))
             yield len(states) - len(new) + int(rows[-1]) + 1
 
     def rows(self, states: ShownStates) -> list[dict[str, Any]]:

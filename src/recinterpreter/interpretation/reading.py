@@ -5,14 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pyarrow as pa
 import torch
 
+from recinterpreter import tables
+from recinterpreter.checkpoint import Progress
 from recinterpreter.interpretation.shown import ShownStates, fingerprints, soft_tokens
+from recinterpreter.kept import Kept
 from recinterpreter.language_model.adapter import Adapter
 from recinterpreter.language_model.batching import Batches
 from recinterpreter.language_model.frozen import FrozenLanguageModel
 from recinterpreter.language_model.likelihood import AnswerLikelihoods
 from recinterpreter.language_model.prompts import PromptTemplate
+
+
+def _kept(titles: int) -> pa.Schema:
+    """Schema of what is kept; key: the fingerprint of the states that were shown."""
+    likely = pa.list_(pa.field("element", pa.float32(), nullable=False), titles)
+    return pa.schema(
+        [
+            pa.field("key", pa.binary(), nullable=False),
+            pa.field("likely", likely, nullable=False),
+        ]
+    )
 
 
 class Reading:
@@ -29,14 +44,22 @@ class Reading:
         template: PromptTemplate,
         titles: Sequence[str],
         batch_size: int,
+        progress: Progress | None = None,
     ) -> None:
-        """Take what asks; titles: of the catalogue, in any order."""
+        """Take what asks; titles: of the catalogue, in any order.
+
+        progress: where likelihoods are kept, and found again after a death.
+        """
         distinct = list(dict.fromkeys(titles))
         self._place = {title: i for i, title in enumerate(distinct)}
         self._adapter, self._llm = adapter, llm
         self._answers = AnswerLikelihoods(llm, template, distinct)
         self._batches = Batches(batch_size)
         self._likely: dict[bytes, np.ndarray] = {}
+        self._kept = Kept(progress or Progress(None), _kept(len(distinct)))
+        for table in self._kept.earlier():
+            found = tables.matrix(table["likely"], 1)[:, 0]
+            self._likely |= dict(zip(table["key"].to_pylist(), found, strict=True))
 
     def ask(self, states: ShownStates) -> Iterator[int]:
         """Ask about the states not asked about before; yield how many of all are read."""
@@ -51,7 +74,9 @@ class Reading:
             return list(self._answers.of(soft, len(rows)).cpu().numpy())
 
         for rows, found in self._batches.over(len(new), likelihoods):
-            self._likely.update(zip((keys[row] for row in new[rows]), found, strict=True))
+            told = {keys[row]: likely for row, likely in zip(new[rows], found, strict=True)}
+            self._likely |= told
+            self._kept.add({"key": [*told], "likely": np.stack(found)})
             yield len(states) - len(new) + int(rows[-1]) + 1
 
     def ranks(

@@ -21,6 +21,9 @@ from recinterpreter.errors import UserError
 from recinterpreter.interpretation.ragged import Ragged
 from recinterpreter.interpretation.scratch import Scratch
 from recinterpreter.settings.adapters import Task
+from recinterpreter.shards import Shard
+
+_IDS = pa.schema([pa.field("example_id", pa.int64(), nullable=False)])
 
 # Which columns of STATES stand in a task's slots, in order.
 SLOTS: dict[Task, tuple[str, ...]] = {
@@ -101,6 +104,13 @@ def fingerprints(states: ShownStates) -> list[bytes]:
         shown = states.values[np.array([row])]
         keys.append(blake2b(shown.tobytes() + states.mask[row].tobytes()).digest())
     return keys
+
+
+def shared_out(path: Path, shard: Shard, batch: int) -> np.ndarray:
+    """Return the ids of the examples of STATES in a job's share, ascending; maybe none."""
+    ids = np.sort(tables.read(path, _IDS, _IDS.names)["example_id"].to_numpy())
+    own = shard.of(len(ids), batch)
+    return ids[own.start : own.stop]
 
 
 def read_states(

@@ -1,7 +1,7 @@
 """Replies of judges, kept as they arrive: a paid reply is never paid again.
 
-A file of JSON lines that only grows. It is named by neither settings nor code, so that it outlives
-every change of both; what was asked is in each line's key.
+Files of JSON lines that only grow, one for each job that asks. They are named by neither settings
+nor code, so that they outlive every change of both; what was asked is in each line's key.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,16 +30,24 @@ def key_of(**asked: str | float | None) -> str:
 
 
 class Replies:
-    """The file of replies, read once and appended to.
+    """The file of replies that is appended to, and what stands in it and in those of others.
 
-    Raises UserError for a line that is no reply. A last line that a death has torn is dropped.
+    Raises UserError for a line that is no reply. A last line that a death has torn is dropped; in a
+    file of others, where it may still be written, it is passed over.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, others: Iterable[Path] = ()) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._known: dict[str, Reply] = {}
-        whole = _drop_torn_line(path)
+        for other in others:
+            self._read(other, _whole_lines(other))
+        whole = _whole_lines(path)
+        if path.exists() and path.stat().st_size > len(whole):
+            os.truncate(path, len(whole))
+        self._read(path, whole)
+
+    def _read(self, path: Path, whole: bytes) -> None:
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 row = json.loads(line)
@@ -66,11 +75,6 @@ class Replies:
         self._known[key] = reply
 
 
-def _drop_torn_line(path: Path) -> bytes:
-    if not path.exists():
-        return b""
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
-    return whole
+def _whole_lines(path: Path) -> bytes:
+    content = path.read_bytes() if path.exists() else b""
+    return content[: content.rfind(b"\n") + 1]

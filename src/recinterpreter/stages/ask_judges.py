@@ -26,12 +26,14 @@ from recinterpreter.judge.replies import Replies, Reply
 from recinterpreter.lock import hold
 from recinterpreter.scoring.judge import UNCLEAR
 from recinterpreter.settings.evidence import PLANTED_JUDGES, Judging, JudgingPace
+from recinterpreter.shards import ALL, Shard
 
 logger = logging.getLogger("recinterpreter")
 
 _TASTES = 2048  # of so many users at most the planted judge knows the tastes
 
 Row = dict[str, Any]
+Asked = tuple[Row, int, list[int], Question]  # case, rotation, its order, question
 
 
 def ask_judges(
@@ -42,21 +44,30 @@ def ask_judges(
     planted: InputPaths,
     replies: str,
     judgements: OutputPath,
+    shard: str = ALL,
 ) -> None:
     """Put every question to every judge, and read from the replies what was picked.
 
     planted: items, preferences and successors of the generated data set, for the planted endpoint.
     replies: the file in which replies are kept for ever. It is no --work folder, whose name changes
-    with the code: a reply that was paid for stays good.
+    with the code: a reply that was paid for stays good. A job that shares the questions with others
+    keeps its replies beside it, in a file of its own, and knows those in all of them.
+    shard: of the questions that differ, and of the requests that the budget allows.
     """
-    kept = Path(replies)
+    share = Shard.parse(shard)
+    known = Path(replies)
+    kept = known if share.count == 1 else known.with_suffix(f".{shard}.jsonl")
     if not hold(lock := kept.with_suffix(".lock"), wait=False):
         logger.warning("a process of an earlier run is still asking; waiting for it")
         hold(lock, wait=True)
     rows = tables.read(cases, schemas.JUDGE_CASES).to_pylist()
     with _endpoint(settings, planted) as endpoint:
-        asked = list(_asked(rows, settings, endpoint))
-        store = Replies(kept)
+        asked = _shared_out(list(_asked(rows, settings, endpoint)), share)
+        if pace.most_requests is not None:
+            budget = len(share.of(pace.most_requests))
+            pace = pace.model_copy(update={"most_requests": budget})
+        others = {*known.parent.glob(f"{known.stem}.*jsonl")} - {kept}
+        store = Replies(kept, sorted(others))
         ask([q for _, _, _, q in asked], store, endpoint, settings, pace)
     found = [_judged(case, r, order, q, store[q.key]) for case, r, order, q in asked]
     about = {
@@ -105,16 +116,24 @@ def _planted_judges(items: Path, preferences: Path, successors: Path) -> dict[st
     }
 
 
-def _asked(
-    cases: list[Row], settings: Judging, endpoint: Endpoint
-) -> Iterator[tuple[Row, int, list[int], Question]]:
-    """Every case in every rotation for every judge: case, rotation, its order, question."""
+def _asked(cases: list[Row], settings: Judging, endpoint: Endpoint) -> Iterator[Asked]:
+    """Every case in every rotation for every judge."""
     for model in settings.models:
         for case in cases:
             for rotation, order in enumerate(rotations(len(case["titles"]))):
                 shown = [case["titles"][i] for i in order]
                 prompt = prompt_of(settings.domain, case["history"], shown)
                 yield case, rotation, order, question(endpoint, settings, model, prompt)
+
+
+def _shared_out(asked: list[Asked], share: Shard) -> list[Asked]:
+    """Return what a job asks: of the questions that differ its share, wherever they are asked.
+
+    So no two jobs ask the same question, though two cases may be the same word for word.
+    """
+    keys = list(dict.fromkeys(question.key for *_, question in asked))
+    own = {keys[place] for place in share.of(len(keys))}
+    return [each for each in asked if each[-1].key in own]
 
 
 def _judged(

@@ -12,6 +12,7 @@ from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.states import encode_examples
 from recinterpreter.settings.recommenders import States
+from recinterpreter.shards import ALL, Shard
 from recinterpreter.ticker import Ticker
 
 
@@ -22,6 +23,7 @@ def encode_states(
     weights: InputPath,
     examples: InputPath,
     states: OutputPath,
+    shard: str = ALL,
 ) -> None:
     """Encode the history of every example in a stream; the memory used is that of a row group."""
     trained = trained_settings(config)
@@ -39,10 +41,11 @@ def encode_states(
     }
     precision = np.dtype(settings.precision)
     total, done = tables.read(examples, schemas.EXAMPLES, ["example_id"]).num_rows, 0
-    ticker = Ticker("examples", total)
+    own = Shard.parse(shard).of(total, settings.batch_size)
+    ticker = Ticker("examples", len(own))
     schema = schemas.states_schema(shape[0], shape[1], settings.precision)
     with tables.Writer(states, schema, about) as writer:
-        for rows in tables.read_batches(examples, settings.batch_size):
+        for rows in tables.read_batches(examples, settings.batch_size, own):
             part = windows.from_rows(rows, facts["history"])
             writer.write(encode_examples(model, part, settings.batch_size, precision))
             done += len(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,20 @@ import numpy as np
 import pyarrow as pa
 
 from recinterpreter import schemas, tables
+from recinterpreter.checkpoint import Progress
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.contents import content_digest
 from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.device import pick
 from recinterpreter.errors import UserError
+from recinterpreter.kept import Kept
 from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.dreamrec import DreamRec
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.oracle import dream
 from recinterpreter.recommenders.ranking import Sequences
 from recinterpreter.settings.recommenders import OracleItems
+from recinterpreter.shards import ALL, Shard
 from recinterpreter.ticker import Ticker
 
 
@@ -32,28 +36,55 @@ def generate_oracle_items(
     examples: InputPath,
     states: OutputPath,
     oracle: OutputPath,
+    progress: Progress,
+    shard: str = ALL,
 ) -> None:
     """Dream up an oracle item for every evaluated example; STATES without and with it behind."""
     model, about = _load(config, weights)
-    rows, last = _evaluated(tables.read(examples, schemas.EXAMPLES), settings)
+    rows = _evaluated(tables.read(examples, schemas.EXAMPLES), settings)
+    own = Shard.parse(shard).of(len(rows), settings.batch_size)
+    rows = rows.slice(own.start, len(own))
     events = tables.read(interactions, schemas.INTERACTIONS)
     columns = (events[name].to_numpy() for name in ("user_id", "position", "item_id"))
     sequences = Sequences.of(*columns)
-    precision = np.dtype(settings.precision)
-    positions, width = model.state_shape
-    schema = schemas.states_schema(positions, width, settings.precision)
+    of_states = schemas.states_schema(*model.state_shape, settings.precision)
+    of_items = schemas.oracle_schema(model.width)
+    kept = Kept(progress, pa.unify_schemas([of_states, of_items]))
     history = tables.metadata(examples)["history"]
-    ticker = Ticker("oracle items", len(rows))
+    ticker, done = Ticker("oracle items", len(rows)), 0
     with (
-        tables.Writer(states, schema, about) as of_states,
-        tables.Writer(oracle, schemas.oracle_schema(model.width), about) as of_items,
+        tables.Writer(states, of_states, about) as extended,
+        tables.Writer(oracle, of_items, about) as dreamt,
     ):
-        for start in range(0, len(rows), settings.batch_size):
-            part = windows.from_rows(rows.slice(start, settings.batch_size), history)
-            read, dreamt = dream(model, part, sequences, settings.batch_size, precision)
-            of_states.write(read)
-            of_items.write({**dreamt, "last": last[start : start + len(part)]})
-            ticker.tick(start + len(part))
+        for part in _dreamt(model, rows, sequences, settings, history, kept):
+            extended.write(part)
+            dreamt.write(part)
+            done += len(part)
+            ticker.tick(done)
+    progress.clear()
+
+
+def _dreamt(
+    model: DreamRec,
+    rows: pa.Table,
+    sequences: Sequences,
+    settings: OracleItems,
+    history: int,
+    kept: Kept,
+) -> Iterator[pa.Table]:
+    """Yield the columns of both tables for some examples after others, first those kept."""
+    done = 0
+    for part in kept.earlier():
+        done += len(part)
+        yield part
+    for start in range(done, len(rows), settings.batch_size):
+        part = rows.slice(start, settings.batch_size)
+        examples = windows.from_rows(part, history)
+        precision = np.dtype(settings.precision)
+        read, made = dream(model, examples, sequences, settings.batch_size, precision)
+        table = tables.table({**read, **made, "last": part["last"]}, kept.schema)
+        kept.add(table)
+        yield table
 
 
 def _load(config: Path, weights: Path) -> tuple[DreamRec, dict[str, Any]]:
@@ -73,11 +104,11 @@ def _load(config: Path, weights: Path) -> tuple[DreamRec, dict[str, Any]]:
     return model, about
 
 
-def _evaluated(examples: pa.Table, settings: OracleItems) -> tuple[pa.Table, np.ndarray]:
-    """Return the rows of the evaluated examples, and which of them are the last of their user."""
+def _evaluated(examples: pa.Table, settings: OracleItems) -> pa.Table:
+    """Return the rows of the evaluated examples, with the mark of each user's last."""
     chosen = evaluated_examples(examples, settings.sample, settings.seed)
-    marks = np.isin(examples["example_id"].to_numpy(), chosen)
-    return examples.filter(pa.array(marks)), last_examples(examples)[marks]
+    marked = examples.append_column("last", pa.array(last_examples(examples)))
+    return marked.filter(pa.array(np.isin(examples["example_id"].to_numpy(), chosen)))
 
 
 if __name__ == "__main__":

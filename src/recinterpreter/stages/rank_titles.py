@@ -9,18 +9,19 @@ import numpy as np
 import pyarrow as pa
 
 from recinterpreter import schemas, tables
-from recinterpreter.checkpoint import read_json, read_tensors
+from recinterpreter.checkpoint import Progress, read_json, read_tensors
 from recinterpreter.command import InputPath, InputPaths, OutputPaths, command
 from recinterpreter.data.evaluated import last_examples
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.reading import Reading
-from recinterpreter.interpretation.shown import read_states
+from recinterpreter.interpretation.shown import read_states, shared_out
 from recinterpreter.language_model.adapters import rebuild
 from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.recommenders.ranking import Sequences
-from recinterpreter.settings.answers import TitleRanking
+from recinterpreter.settings.answers import RankedTask, TitleRanking
 from recinterpreter.settings.language_model import Running
+from recinterpreter.shards import ALL, Shard
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -38,6 +39,8 @@ def rank_titles(
     llm: str,
     running: Running,
     rankings: OutputPaths,
+    progress: Progress,
+    shard: str = ALL,
 ) -> None:
     """Rank the title that a task asks for among all titles, for every selected state.
 
@@ -48,35 +51,44 @@ def rank_titles(
         raise UserError(f"{len(selected)} tables of states for {len(rankings)} of rankings")
     listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
-    model = load(llm, settings.loading, running)
-    adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
-    template = templates(settings.task, settings.domain)[0]
-    reading = Reading(adapter, model, template, list(titles.values()), settings.batch_size)
+    share = Shard.parse(shard)
+    own = [shared_out(source, share, settings.batch_size) for source in selected]
+    reading = None
+    if any(map(len, own)):  # a share of nothing loads no LLM
+        model = load(llm, settings.loading, running)
+        adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
+        template = templates(settings.task, settings.domain)[0]
+        distinct, size = list(titles.values()), settings.batch_size
+        reading = Reading(adapter, model, template, distinct, size, progress)
     table = tables.read(examples, schemas.EXAMPLES)
     events = tables.read(interactions, schemas.INTERACTIONS)
-    for source, target in zip(selected, rankings, strict=True):
+    for source, target, ids in zip(selected, rankings, own, strict=True):
         noted = tables.metadata(source)
-        states = read_states(source, settings.task)
-        asked = _asked(table, states.example_ids)
-        ticker = Ticker(f"{noted['source']}: rank", len(states))
-        for done in reading.ask(states):
-            ticker.tick(done)
-        column = asked["target"].to_pylist()
-        barred: Sequence[Sequence[str]] = [[]] * len(states)
-        if settings.task == "preference":
-            barred = [[titles[i] for i in items] for items in _met(asked, events)]
-        else:
-            column = [history[-1] for history in asked["history"].to_pylist()]
-        ranks = reading.ranks(states, [titles[item] for item in column], barred)
+        asked = _asked(table, ids)
+        ranks = np.zeros(0, np.int32)
+        if reading and len(ids):
+            states = read_states(source, settings.task, ids)
+            ticker = Ticker(f"{noted['source']}: rank", len(states))
+            for done in reading.ask(states):
+                ticker.tick(done)
+            ranks = reading.ranks(states, *_candidates(settings.task, asked, events, titles))
+            logger.info("%s: HR@10 %.4f", noted["source"], np.mean(ranks <= 10))
         rows = {name: asked[name] for name in ("example_id", "user_id", "split", "last")}
         facts = {key: noted[key] for key in ("recommender", "seed", "source")}
-        tables.write(
-            target,
-            {**rows, "rank": ranks},
-            schemas.RANKING,
-            {**facts, "task": settings.task, "adapter": settings.adapter},
-        )
-        logger.info("%s: HR@10 %.4f", noted["source"], np.mean(ranks <= 10))
+        about = {**facts, "task": settings.task, "adapter": settings.adapter}
+        tables.write(target, {**rows, "rank": ranks}, schemas.RANKING, about)
+    progress.clear()
+
+
+def _candidates(
+    task: RankedTask, asked: pa.Table, events: pa.Table, titles: dict[int, str]
+) -> tuple[list[str], Sequence[Sequence[str]]]:
+    """Return the title wanted of each example, and those that are no candidates there."""
+    if task == "preference":
+        barred = [[titles[item] for item in items] for items in _met(asked, events)]
+        return [titles[item] for item in asked["target"].to_pylist()], barred
+    wanted = [titles[history[-1]] for history in asked["history"].to_pylist()]
+    return wanted, [[]] * len(wanted)
 
 
 def _asked(examples: pa.Table, ids: np.ndarray) -> pa.Table:
