@@ -37,6 +37,7 @@ PAPER = {"users": 11_938, "items": 3_581, "interactions": 274_726}
 # most of millions of users are out before any is looked at, in memory that does not grow.
 _CLASSES = 2**22
 _ROWS = 2**17
+_COLUMNS = schemas.REVIEWS.names
 
 
 def read_steam(
@@ -57,8 +58,8 @@ def read_steam(
     with TemporaryDirectory(dir=scratch, prefix=".steam-") as folder:
         table = Path(folder, "reviews.parquet")
         n_of_class = _store(reviews, table, list(titles))
-        frequent = _frequent(table, n_of_class, source.min_reviews)
-    events = _draw(frequent, source)
+        rows, users = _frequent(table, n_of_class, source.min_reviews)
+    events = _draw(rows, users, list(titles), source)
     if events.is_empty():
         raise UserError(
             f"{reviews}: no review is left of users with at least {source.min_reviews} of them "
@@ -79,13 +80,14 @@ def read_steam(
 def _store(reviews: Path, table: Path, known: list[str]) -> np.ndarray:
     """Write the reviews of known games to a table; return how many reviews each class has."""
     n_of_class = np.zeros(_CLASSES, np.int64)
+    place_of = pl.DataFrame({"id": known, "item": np.arange(len(known), dtype=np.int32)})
     unknown = 0
     with tables.Writer(table, schemas.REVIEWS) as writer:
         for frame in read_reviews(reviews):
-            rows = frame.filter(pl.col("item").is_in(known))
-            unknown += len(frame) - len(rows)
-            n_of_class += np.bincount(_class(rows["user"]), minlength=_CLASSES)
-            writer.write(rows.to_arrow())
+            placed = frame.rename({"item": "id"}).join(place_of, on="id", maintain_order="left")
+            unknown += len(frame) - len(placed)
+            n_of_class += np.bincount(_class(placed["user"]), minlength=_CLASSES)
+            writer.write(placed.to_arrow())
     logger.info("%d reviews of games that the catalogue does not name, left out", unknown)
     return n_of_class
 
@@ -94,15 +96,23 @@ def _class(users: pl.Series) -> np.ndarray:
     return (users.hash() % _CLASSES).to_numpy()
 
 
-def _frequent(table: Path, n_of_class: np.ndarray, least: int) -> pl.DataFrame:
-    """Return the first reviews of games by users who have at least `least`, in the file's order."""
+def _frequent(table: Path, n_of_class: np.ndarray, least: int) -> tuple[pl.DataFrame, list[str]]:
+    """Return the first reviews of games by users who have at least `least`, in the file's order.
+
+    Users are numbered, so that a row takes a few bytes; their names are returned beside the rows.
+    """
     may_be = n_of_class >= least
-    parts = [part.filter(pl.Series(may_be[_class(part["user"])])) for part in _stored(table)]
-    rows = pl.concat(parts) if parts else pl.DataFrame(schema=["user", "item", "time"])
+    numbers: dict[str, int] = {}
+    parts = []
+    for part in _stored(table):
+        part = part.filter(pl.Series(may_be[_class(part["user"])]))
+        users = [numbers.setdefault(user, len(numbers)) for user in part["user"]]
+        parts.append(part.with_columns(pl.Series("user", users, dtype=pl.UInt32)))
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.UInt32))
     first = rows.with_row_index("place").sort("time", "place")
     first = first.unique(["user", "item"], keep="first", maintain_order=True).sort("place")
     logger.info("%d reviews of a game that the user had reviewed before", len(rows) - len(first))
-    return first.filter(pl.len().over("user") >= least).drop("place")
+    return first.filter(pl.len().over("user") >= least).drop("place"), list(numbers)
 
 
 def _stored(table: Path) -> Iterator[pl.DataFrame]:
@@ -112,14 +122,26 @@ def _stored(table: Path) -> Iterator[pl.DataFrame]:
         yield frame
 
 
-def _draw(reviews: pl.DataFrame, source: SteamSample) -> pl.DataFrame:
-    users = _share(reviews["user"], source.users, np.random.default_rng([source.seed, 0]))
-    games = _share(reviews["item"], source.games, np.random.default_rng([source.seed, 1]))
-    return reviews.filter(pl.col("user").is_in(users) & pl.col("item").is_in(games))
+def _draw(
+    rows: pl.DataFrame, users: list[str], games: list[str], source: SteamSample
+) -> pl.DataFrame:
+    """Draw users and games by their names, so that their order in the file counts for nothing."""
+    drawn_users = _share(rows["user"], users, source.users, np.random.default_rng([source.seed, 0]))
+    drawn_games = _share(rows["item"], games, source.games, np.random.default_rng([source.seed, 1]))
+    kept = rows.filter(pl.col("user").is_in(drawn_users) & pl.col("item").is_in(drawn_games))
+    return pl.DataFrame(
+        {
+            "user": pl.Series([users[i] for i in kept["user"]], dtype=pl.String),
+            "item": pl.Series([games[i] for i in kept["item"]], dtype=pl.String),
+            "time": kept["time"].cast(pl.Int64),
+        }
+    )
 
 
-def _share(values: pl.Series, share: float, rng: np.random.Generator) -> list[str]:
-    """Draw a share of the distinct values; the same ones in whatever order they come."""
-    distinct = values.unique().sort()
+def _share(
+    numbers: pl.Series, names: list[str], share: float, rng: np.random.Generator
+) -> list[int]:
+    """Draw a share of the distinct numbers, of each of which `names` has the name."""
+    distinct = sorted(numbers.unique(), key=names.__getitem__)
     n = round(share * len(distinct))
-    return distinct.gather(np.sort(rng.permutation(len(distinct))[:n])).to_list()
+    return [distinct[i] for i in rng.permutation(len(distinct))[:n]]
