@@ -24,7 +24,7 @@ FEWEST = 5_000
 
 # As many trials as the paper's grid has, of models that are trained in no time.
 RECOMMENDERS = ("gru4rec", "caser", "sasrec", "dreamrec")
-GRID = {"embedding_size": [4, 8, 12, 16], "l2": [1e-3, 1e-4, 1e-5, 1e-6, 1e-7]}
+GRID = {"embedding_size": [4, 8, 12, 16], "l2": [0.0, 0.0001, 0.001, 0.01, 0.1]}
 UNSEARCHED = ("learning_rate", "schedule", "diffusion_steps", "unconditional", "guidance")
 SEARCH = {
     "names": list(RECOMMENDERS),
