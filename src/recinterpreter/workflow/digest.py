@@ -57,9 +57,17 @@ def import_closure(entries: Iterable[Path], package: Path = PACKAGE) -> set[Path
     return closure
 
 
-def direct_imports(module: Path, package: Path = PACKAGE) -> set[Path]:
+def direct_imports(module: Path, package: Path = PACKAGE) -> frozenset[Path]:
     """Return the files of the package that a module's own import statements load."""
-    return {file for name in _parsed(module).imports for file in _files(name, package)}
+    stat = module.stat()
+    return _direct_imports(module, stat.st_mtime_ns, stat.st_size, package)
+
+
+# Remembered, for the stages reach the same modules again and again: looking for files is slow.
+@functools.cache
+def _direct_imports(module: Path, mtime_ns: int, size: int, package: Path) -> frozenset[Path]:
+    names = _parse(module, mtime_ns, size).imports
+    return frozenset(file for name in names for file in _files(name, package))
 
 
 def imports_of(entries: Iterable[Path], package: Path = PACKAGE) -> set[str]:
