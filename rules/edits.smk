@@ -45,12 +45,14 @@ rule encode_edits:
     threads: 1
     resources:
         gpu=1,
+        batch_size=SETTINGS.states.batch_size,
     params:
         settings=SETTINGS.edited_states().as_json(),
         code=code_digest("encode_edits"),
     shell:
         "python -m recinterpreter.stages.encode_edits"
         " --settings {params.settings:q}"
+        " --batch-size {resources.batch_size}"
         " --config {input.config}"
         " --weights {input.weights}"
         " --examples {input.examples}"

@@ -16,6 +16,7 @@ rule encode_states:
     threads: 1
     resources:
         gpu=1,
+        batch_size=SETTINGS.states.batch_size,
     params:
         settings=SETTINGS.encoding().as_json(),
         shard=ALL,
@@ -23,6 +24,7 @@ rule encode_states:
     shell:
         "python -m recinterpreter.stages.encode_states"
         " --settings {params.settings:q}"
+        " --batch-size {resources.batch_size}"
         " --config {input.config}"
         " --weights {input.weights}"
         " --examples {input.examples}"

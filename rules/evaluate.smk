@@ -75,12 +75,14 @@ rule measure_consistency:
     threads: 1
     resources:
         gpu=1,
+        batch_size=SETTINGS.states.batch_size,
     params:
         settings=SETTINGS.measured_consistency().as_json(),
         code=code_digest("measure_consistency"),
     shell:
         "python -m recinterpreter.stages.measure_consistency"
         " --settings {params.settings:q}"
+        " --batch-size {resources.batch_size}"
         " --config {input.config}"
         " --weights {input.weights}"
         " --items {input.items_table}"

@@ -28,6 +28,7 @@ rule answer:
         gpu=1,
         llm=language_model_name,
         running=RUNNING,
+        batch_size=SETTINGS.answers.batch_size,
     params:
         settings=lambda w: SETTINGS.answering(w.dataset, w.task, w.adapter).as_json(),
         llm=LANGUAGE_MODEL,
@@ -36,6 +37,7 @@ rule answer:
     shell:
         "python -m recinterpreter.stages.answer"
         " --settings {params.settings:q}"
+        " --batch-size {resources.batch_size}"
         " --config {input.config}"
         " --weights {input.weights}"
         " --selected {input.selected} {input.edited}"
@@ -92,6 +94,7 @@ rule rank_titles:
         gpu=1,
         llm=language_model_name,
         running=RUNNING,
+        batch_size=SETTINGS.answers.batch_size,
     params:
         settings=lambda w: SETTINGS.title_ranking(w.dataset, w.task, w.adapter).as_json(),
         llm=LANGUAGE_MODEL,
@@ -100,6 +103,7 @@ rule rank_titles:
     shell:
         "python -m recinterpreter.stages.rank_titles"
         " --settings {params.settings:q}"
+        " --batch-size {resources.batch_size}"
         " --config {input.config}"
         " --weights {input.weights}"
         " --selected {input.selected}"

@@ -17,6 +17,7 @@ rule generate_oracle_items:
     threads: 1
     resources:
         gpu=1,
+        batch_size=SETTINGS.states.batch_size,
     params:
         settings=SETTINGS.oracle().as_json(),
         shard=ALL,
@@ -24,6 +25,7 @@ rule generate_oracle_items:
     shell:
         "python -m recinterpreter.stages.generate_oracle_items"
         " --settings {params.settings:q}"
+        " --batch-size {resources.batch_size}"
         " --config {input.config}"
         " --weights {input.weights}"
         " --interactions {input.interactions}"

@@ -77,8 +77,9 @@ class Recommenders(Section):
 
 
 class StoredStates(States):
-    """How hidden states are stored, and how many jobs encode them."""
+    """How hidden states are stored, how many are encoded at a time, and by how many jobs."""
 
+    batch_size: Count
     shards: Count
 
 

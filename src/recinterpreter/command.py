@@ -8,6 +8,7 @@ A stage is one function with keyword-only parameters, annotated:
     name: OutputPath | OutputPaths  its folder is made; the stage writes it atomically
     progress: Progress              where a training job keeps what it needs to go on
     name: str                       passed on
+    name: int                       1 or more; no result depends on it
 """
 
 from __future__ import annotations
@@ -186,6 +187,9 @@ def _check(hints: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
                 arguments[name] = kind.model_validate_json(given[name])
             except ValidationError as error:
                 raise UserError(f"--{name}: wanted {kind.__name__} as JSON; {error}") from None
+        elif kind is int and given[name] < 1:
+            option = name.replace("_", "-")
+            raise UserError(f"--{option} {given[name]}: wanted a whole number, 1 or more")
         elif kind in (InputPath, InputPaths):
             for path in given[name] if kind == InputPaths else [given[name]]:
                 if not path.exists():

@@ -172,11 +172,7 @@ class Settings(Section):
 
     def measured_consistency(self) -> Consistency:
         """Settings of measure_consistency."""
-        return Consistency(
-            top=self.consistency.top,
-            batch_size=self.states.batch_size,
-            seed=self.answers.seed,
-        )
+        return Consistency(top=self.consistency.top, seed=self.answers.seed)
 
     def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:
         """Settings of train_adapter: of all kinds' sizes, those of its own kind."""
@@ -203,7 +199,6 @@ class Settings(Section):
                 "task": task,
                 "adapter": adapter,
                 "loading": self.loading(),
-                "batch_size": self.answers.batch_size,
             }
         )
 
@@ -224,7 +219,6 @@ class Settings(Section):
                 "task": task,
                 "adapter": adapter,
                 "loading": self.loading(),
-                "batch_size": self.answers.batch_size,
                 "decoding": self.answers.decoding,
                 "max_new_tokens": getattr(self.answers.max_new_tokens, task),
             }

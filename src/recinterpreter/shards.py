@@ -9,6 +9,11 @@ from recinterpreter.errors import UserError
 
 ALL = "1-of-1"
 
+# Rows of states that one job encodes: numbers of a batch depend on it in their last bits, so with a
+# batch size that divides this they are those of a single job. No batch size itself: parts made
+# before a death shall fit those made after it, whatever batch size is set by then.
+BLOCK = 1024
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -25,12 +30,11 @@ class Shard:
             raise UserError(f"--shard {text}: wanted a job and how many there are, such as 2-of-4")
         return cls(int(found[1]), int(found[2]))
 
-    def of(self, n: int, batch: int = 1) -> range:
-        """Return its own of n rows: neighbours, in whole batches; where there are few, none.
+    def of(self, n: int, block: int = 1) -> range:
+        """Return its own of n rows: neighbours, in whole blocks; where there are few, none.
 
-        The shares of all jobs follow on one another. A batch goes to one job whole, so that its
-        numbers are those of a single job to the last bit.
+        The shares of all jobs follow on one another.
         """
-        batches = -(-n // batch)
-        first, after = (batches * i // self.count * batch for i in (self.number - 1, self.number))
+        blocks = -(-n // block)
+        first, after = (blocks * i // self.count * block for i in (self.number - 1, self.number))
         return range(min(first, n), min(after, n))

@@ -25,7 +25,7 @@ from recinterpreter.provenance.record import read_made
 from recinterpreter.settings.language_model import Running
 from recinterpreter.settings.recommenders import Baseline, States
 
-SETTINGS = States(precision="float32", batch_size=2).as_json()
+SETTINGS = States(precision="float32").as_json()
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,7 @@ def _quiet_logger() -> Iterator[None]:
 def join(
     *,
     settings: States,
+    batch_size: int,
     first: InputPath,
     others: InputPaths,
     llm: str = "none",
@@ -54,7 +55,7 @@ def join(
     if "full" in text:
         raise OSError(28, "No space left on device", str(joined))
     for path in (joined, *copies):
-        write_text(path, f"{text} {settings.batch_size} {llm}")
+        write_text(path, f"{text} {settings.precision} {batch_size + 1} {llm}")
 
 
 def run(folder: Path, *more: str, first: str = "a", settings: str = SETTINGS) -> None:
@@ -63,7 +64,7 @@ def run(folder: Path, *more: str, first: str = "a", settings: str = SETTINGS) ->
     command(
         join,
         [
-            *("--settings", settings, "--first", str(folder / "a")),
+            *("--settings", settings, "--batch-size", "2", "--first", str(folder / "a")),
             *("--others", str(folder / "b"), str(folder / "b")),
             *("--joined", str(folder / "deep" / "out")),
             *("--copies", str(folder / "c1"), str(folder / "c2"), *more),
@@ -81,7 +82,7 @@ def exit_code(folder: Path, *more: str, **given: str) -> int:
 def test_a_stage_gets_its_files_and_settings(tmp_path: Path) -> None:
     run(tmp_path, "--llm", "tiny")
     for name in ("deep/out", "c1", "c2"):
-        assert (tmp_path / name).read_text() == "abb 2 tiny"
+        assert (tmp_path / name).read_text() == "abb float32 3 tiny"
 
 
 def test_the_record_stands_beside_the_log(tmp_path: Path) -> None:
@@ -131,16 +132,17 @@ def test_a_language_model_is_recorded_by_its_files(tmp_path: Path) -> None:
 
 
 def test_handling_is_recorded_beside_the_settings(tmp_path: Path) -> None:
-    def load(*, running: Running, settings: Baseline, joined: OutputPath) -> None:
+    def load(*, running: Running, batch_size: int, settings: Baseline, joined: OutputPath) -> None:
         """Load."""
         write_text(joined, "x")
 
     options = ["--running", Running(spread=True, allow_pickle=False).as_json()]
-    options += ["--settings", Baseline(baseline="popularity").as_json()]
+    options += ["--batch-size", "8", "--settings", Baseline(baseline="popularity").as_json()]
     command(load, [*options, "--joined", str(tmp_path / "o"), "--log", str(tmp_path / "x.log")])
     record = read_json(tmp_path / "x.json")
     assert record["settings"] == {"baseline": "popularity"}
-    assert record["handling"] == {"running": {"spread": True, "allow_pickle": False}}
+    running = {"spread": True, "allow_pickle": False}
+    assert record["handling"] == {"running": running, "batch_size": 8}
 
 
 def test_no_secret_of_the_environment_is_recorded(
@@ -194,7 +196,7 @@ def test_a_missing_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert f"--others {tmp_path / 'none'}: no such file or folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("settings", ["", "{", '{"precision": "float8", "batch_size": 1}'])
+@pytest.mark.parametrize("settings", ["", "{", '{"precision": "float8"}'])
 def test_settings_that_do_not_fit_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: str
 ) -> None:
@@ -202,6 +204,18 @@ def test_settings_that_do_not_fit_are_told(
     told = capsys.readouterr().err
     assert "settings" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "2.5", "many", ""])
+def test_a_number_that_is_none_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    assert exit_code(tmp_path, f"--batch-size={number}") != 0
+    captured = capsys.readouterr()
+    told = captured.err + captured.out
+    assert "--batch-size" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "c1").exists()
 
 
 # --- the folder of a resumable job ---------------------------------------------------------------
@@ -213,6 +227,7 @@ def train(
     data: InputPath,
     llm: str = "",
     running: Running,
+    batch_size: int,
     weights: OutputPath,
     progress: Progress,
 ) -> None:
@@ -232,7 +247,8 @@ def test_a_work_folder_is_the_same_for_the_same_job(tmp_path: Path) -> None:
     one = folder_for(tmp_path)
     assert one == folder_for(tmp_path)
     assert one.parent == Path("work")
-    # how an LLM is handled, and where the result goes, do not determine it
+    # how an LLM is handled, how much at a time, and where the result goes do not determine it
+    assert one == folder_for(tmp_path, batch_size=7)
     assert one == folder_for(tmp_path, running=Running(spread=True, allow_pickle=True))
     assert one == folder_for(tmp_path, weights=tmp_path / "elsewhere")
 

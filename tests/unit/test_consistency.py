@@ -141,7 +141,8 @@ def read(path: Path, schema) -> list[dict]:
 
 def measure(folder: Path) -> pl.DataFrame:
     measure_consistency(
-        settings=Consistency(top=3, batch_size=7, seed=0),
+        settings=Consistency(top=3, seed=0),
+        batch_size=7,
         config=folder / "config.json",
         weights=folder / "model.safetensors",
         items=folder / "items.parquet",

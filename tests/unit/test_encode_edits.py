@@ -48,7 +48,8 @@ def encode(folder: Path, recommender: str, names: list[str]) -> list[Path]:
     write_json(folder / "config.json", facts)
     write_tensors(folder / "model.safetensors", build(settings, N_ITEMS, HISTORY, CPU).state_dict())
     encode_edits(
-        settings=EditedStates(precision="float32", batch_size=3, kinds=KINDS),  # type: ignore
+        settings=EditedStates(precision="float32", kinds=KINDS),  # type: ignore
+        batch_size=3,
         config=folder / "config.json",
         weights=folder / "model.safetensors",
         examples=folder / "examples.parquet",

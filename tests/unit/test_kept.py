@@ -1,5 +1,6 @@
 """Rows kept while a job runs: read back in order, and few of them lost, whatever ends the job."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,9 +128,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(world: Path, out: Path, stage: str, lives: int, *more: str) -> tuple[int, list[int]]:
+def run(
+    world: Path, out: Path, stage: str, lives: int, batch_size: int = BATCH
+) -> tuple[int, list[int]]:
     """Run a stage; return its code and of how many states it was asked, batch by batch."""
-    shared = {"domain": "movies", "adapter": "conv_linear", "batch_size": BATCH, "task": "residual"}
+    shared = {"domain": "movies", "adapter": "conv_linear", "task": "residual"}
     made: list[str] = []
     settings: Answering | TitleRanking
     if stage == "answer":
@@ -143,13 +146,14 @@ def run(world: Path, out: Path, stage: str, lives: int, *more: str) -> tuple[int
         for name in ("interactions", "examples"):
             made += [f"--{name}", str(world / f"{name}.parquet")]
     options = [
-        *("--settings", settings.as_json(), "--running", RUNNING.as_json()),
+        *("--settings", settings.as_json(), "--batch-size", str(batch_size)),
+        *("--running", RUNNING.as_json()),
         *("--config", str(world / "config.json")),
         *("--weights", str(world / "adapter.safetensors")),
         *("--selected", *(str(world / f"{source}.parquet") for source in SOURCES)),
         *("--items", str(world / "items.parquet"), "--llm", str(world / "llm")),
         *(tables_made, *(str(out / f"{source}.parquet") for source in SOURCES)),
-        *("--work", str(out / "work"), *made, *more),
+        *("--work", str(out / "work"), *made),
     ]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, stage, str(lives), *options],
@@ -166,16 +170,22 @@ def run(world: Path, out: Path, stage: str, lives: int, *more: str) -> tuple[int
 def test_a_killed_job_asks_nothing_twice_and_ends_with_the_same_tables(
     world: Path, tmp_path: Path, stage: str
 ) -> None:
-    whole, ended = tmp_path / "whole", tmp_path / "ended"
+    whole, ended, other = (tmp_path / name for name in ("whole", "ended", "other"))
     code, in_one_go = run(world, whole, stage, 0)
     assert code == 0
     killed, before = run(world, ended, stage, 3)
     assert killed == -signal.SIGKILL
+    shutil.copytree(ended, other)
     code, after = run(world, ended, stage, 0)
     assert code == 0
     # batch for batch what is asked in one go
     assert (len(before), before + after) == (3, in_one_go)
-    for source in SOURCES:
-        name = f"{source}.parquet"
-        assert (ended / name).read_bytes() == (whole / name).read_bytes()
-    assert not [folder for folder in (ended / "work").iterdir() if folder.is_dir()]
+    # with another batch size it goes on where it was as well
+    code, after = run(world, other, stage, 0, BATCH + 3)
+    assert code == 0
+    assert (max(after), sum(before + after)) == (BATCH + 3, sum(in_one_go))
+    for again in (ended, other):
+        for source in SOURCES:
+            name = f"{source}.parquet"
+            assert (again / name).read_bytes() == (whole / name).read_bytes()
+        assert not [folder for folder in (again / "work").iterdir() if folder.is_dir()]

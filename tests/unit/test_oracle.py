@@ -123,11 +123,12 @@ def generate(
     shard: str = ALL,
     work: Path | None = None,
 ) -> tuple[Path, Path]:
-    settings = {"precision": precision, "batch_size": batch_size, "sample": 12, "seed": 1}
+    settings = {"precision": precision, "sample": 12, "seed": 1}
     name = f"{batch_size}.{shard}.parquet"
     states, oracle = (folder / f"{table}-{name}" for table in ("states", "oracle"))
     generate_oracle_items(
         settings=OracleItems.model_validate(settings),
+        batch_size=batch_size,
         config=folder / "config.json",
         weights=folder / "model.safetensors",
         interactions=folder / "interactions.parquet",
@@ -138,6 +139,10 @@ def generate(
         shard=shard,
     )
     return states, oracle
+
+
+def rows(path: Path) -> dict[str, list[Any]]:
+    return pq.read_table(path).to_pydict()
 
 
 def test_the_tables_are_of_the_evaluated_examples(tmp_path: Path) -> None:
@@ -228,7 +233,10 @@ def test_neither_batches_nor_row_groups_change_a_dream(
                 assert columns[0].equals(columns[1]), field.name
 
 
-def test_parts_gathered_are_the_bytes_of_one_job(tmp_path: Path) -> None:
+def test_parts_gathered_are_the_bytes_of_one_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "BLOCK", 5)
     write_all(tmp_path)
     whole = generate(tmp_path, 5)
     shards = [generate(tmp_path, 5, shard=f"{i}-of-4") for i in (1, 2, 3, 4)]
@@ -239,11 +247,14 @@ def test_parts_gathered_are_the_bytes_of_one_job(tmp_path: Path) -> None:
     assert [p.read_bytes() for p in gathered] == [p.read_bytes() for p in whole]
 
 
+@pytest.mark.parametrize("size", [2, 5])
 def test_a_job_that_was_ended_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its next life may take other batches."""
     write_all(tmp_path)
-    whole = [path.read_bytes() for path in generate(tmp_path, 2)]
+    made = generate(tmp_path, 2)
+    whole, wanted_bytes = [rows(path) for path in made], [path.read_bytes() for path in made]
     dreamt: list[int] = []
     dream, work = stage.dream, tmp_path / "work"
 
@@ -263,8 +274,14 @@ def test_a_job_that_was_ended_goes_on_where_it_was(
     assert len([*work.iterdir()]) == 3
     before = {*dreamt}
     dreamt.clear()
-    again = generate(tmp_path, 2, work=work)
-    assert [path.read_bytes() for path in again] == whole
+    again = generate(tmp_path, size, work=work)
+    if size == 2:
+        assert [path.read_bytes() for path in again] == wanted_bytes
+    for path, wanted in zip(again, whole, strict=True):
+        found = rows(path)
+        assert {*found} == {*wanted}
+        for name, column in wanted.items():
+            np.testing.assert_allclose(found[name], column, atol=1e-5, err_msg=name)
     assert not before & {*dreamt}
     assert not work.exists()
 

@@ -1,4 +1,4 @@
-"""Shares of the rows of a table: together all of them, each in whole batches."""
+"""Shares of the rows of a table: together all of them, each in whole blocks."""
 
 import hypothesis.strategies as st
 import pytest
@@ -9,11 +9,11 @@ from recinterpreter.shards import ALL, Shard
 
 
 @given(st.integers(0, 500), st.integers(1, 40), st.integers(1, 30))
-def test_shares_follow_on_one_another_in_whole_batches(n: int, batch: int, count: int) -> None:
-    shares = [Shard(number, count).of(n, batch) for number in range(1, count + 1)]
+def test_shares_follow_on_one_another_in_whole_blocks(n: int, block: int, count: int) -> None:
+    shares = [Shard(number, count).of(n, block) for number in range(1, count + 1)]
     assert [row for share in shares for row in share] == list(range(n))
-    assert all(share.start % batch == 0 for share in shares if share)
-    sizes = [-(-len(share) // batch) for share in shares]
+    assert all(share.start % block == 0 for share in shares if share)
+    sizes = [-(-len(share) // block) for share in shares]
     assert max(sizes) - min(sizes) <= 1
 
 

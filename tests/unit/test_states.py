@@ -46,7 +46,8 @@ def encode_into(
     folder: Path, path: Path, precision: str = "float32", batch_size: int = 99, shard: str = ALL
 ) -> Path:
     encode_states(
-        settings=States(precision=precision, batch_size=batch_size),  # type: ignore[arg-type]
+        settings=States(precision=precision),  # type: ignore[arg-type]
+        batch_size=batch_size,
         config=folder / "config.json",
         weights=folder / "model.safetensors",
         examples=folder / "examples.parquet",
@@ -177,8 +178,11 @@ def test_row_groups_bound_the_memory_whatever_the_batch(
 
 
 @pytest.mark.parametrize("count", [2, 3, 50])
-def test_parts_gathered_are_the_bytes_of_one_job(count: int, tmp_path: Path) -> None:
-    """Whole batches go to each job, and to the last of too many none at all."""
+def test_parts_gathered_are_the_bytes_of_one_job(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole blocks go to each job, and to the last of too many none at all."""
+    monkeypatch.setattr("recinterpreter.stages.encode_states.BLOCK", 9)
     whole = encode(tmp_path, batch_size=9)
     parts = [tmp_path / f"{i}.parquet" for i in range(1, count + 1)]
     for i, part in enumerate(parts, start=1):
@@ -189,6 +193,24 @@ def test_parts_gathered_are_the_bytes_of_one_job(count: int, tmp_path: Path) -> 
     assert (0 in sizes) == (count == 50)
     gather_tables(parts=parts, gathered=[tmp_path / "gathered.parquet"])
     assert (tmp_path / "gathered.parquet").read_bytes() == whole.read_bytes()
+
+
+def test_parts_made_with_different_batch_sizes_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One was finished, all were ended, and the batch size changed before the next run."""
+    monkeypatch.setattr("recinterpreter.stages.encode_states.BLOCK", 9)
+    whole = encode(tmp_path, batch_size=9)
+    parts = [tmp_path / f"{i}.parquet" for i in (1, 2, 3)]
+    for i, (part, size) in enumerate(zip(parts, (9, 4, 99), strict=True), start=1):
+        encode_into(tmp_path, part, batch_size=size, shard=f"{i}-of-3")
+    gather_tables(parts=parts, gathered=[tmp_path / "gathered.parquet"])
+    schema = schemas.states_schema(HISTORY, WIDTH)
+    found, wanted = (tables.read(path, schema) for path in (tmp_path / "gathered.parquet", whole))
+    assert found["example_id"].equals(wanted["example_id"])
+    for name in ("before", "after"):
+        numbers = (tables.matrix(table[name], HISTORY) for table in (found, wanted))
+        np.testing.assert_allclose(*numbers, atol=1e-6)
 
 
 def select(folder: Path, states: Path, sample: int = 12) -> list[Path]:

@@ -51,9 +51,12 @@ def test_jobs_that_share_the_work_make_the_same_tables(fresh_tiny, contents):
     assert not [*results.rglob("*-of-*.parquet")]
     assert fresh_tiny.stale(*SHARED) == {}
 
-    # a setting makes the parts stale as it does the whole
-    other = [text.replace("batch_size: 32", "batch_size: 31") for text in SHARED]
+    # a setting makes the parts stale as it does the whole, and batch sizes do neither
+    other = [text.replace("batch_size: 32", "precision: float16") for text in SHARED]
     assert {rule: fresh_tiny.stale(*other)[rule] for rule in PARTS} == PARTS
+    smaller = [text.replace("batch_size: 3", "batch_size: 2") for text in SHARED]
+    assert smaller != [*SHARED]
+    assert fresh_tiny.stale(*smaller) == {}
 
     # what config.yaml says of a change: that it may be declared to be none
     touched = fresh_tiny.run("--touch", *ALONE)

@@ -106,10 +106,10 @@ def fingerprints(states: ShownStates) -> list[bytes]:
     return keys
 
 
-def shared_out(path: Path, shard: Shard, batch: int) -> np.ndarray:
+def shared_out(path: Path, shard: Shard) -> np.ndarray:
     """Return the ids of the examples of STATES in a job's share, ascending; maybe none."""
     ids = np.sort(tables.read(path, _IDS, _IDS.names)["example_id"].to_numpy())
-    own = shard.of(len(ids), batch)
+    own = shard.of(len(ids))
     return ids[own.start : own.stop]
 
 

@@ -50,16 +50,17 @@ def _size(path: Path) -> int:
 def describe_run(
     stage: str, code: str, started: datetime, seconds: float, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Say what was done, and when in UTC; handling: settings on which no result depends."""
+    """Say what was done, and when in UTC; handling: that on which no result depends."""
     sections = {
         name: json.loads(value.as_json())
         for name, value in arguments.items()
         if isinstance(value, Section)
     }
+    numbers = {name: value for name, value in arguments.items() if isinstance(value, int)}
     return {
         "stage": stage,
         "settings": sections.pop("settings", {}),
-        "handling": sections,
+        "handling": {**sections, **numbers},
         "code": code,
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -29,7 +29,6 @@ class Answering(Section):
     task: WordedTask
     adapter: AdapterKind
     loading: Loading
-    batch_size: Count
     decoding: Decoding
     max_new_tokens: Count
 
@@ -41,4 +40,3 @@ class TitleRanking(Section):
     task: RankedTask
     adapter: AdapterKind
     loading: Loading
-    batch_size: Count

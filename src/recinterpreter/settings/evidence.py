@@ -34,13 +34,12 @@ class EditedStates(States):
 
 
 class Consistency(Section):
-    """What measure_consistency receives: how many best items are compared, and how many at once.
+    """What measure_consistency receives: how many best items are compared.
 
     seed: of the derangement that gives every example another user's answer.
     """
 
     top: Count
-    batch_size: Count
     seed: Whole
 
 

@@ -89,13 +89,11 @@ class States(Section):
     """How hidden states are stored."""
 
     precision: Literal["float32", "float16"]
-    batch_size: Count
 
 
 class OracleItems(Section):
     """What generate_oracle_items receives: which examples, and how their states are stored."""
 
     precision: Literal["float32", "float16"]
-    batch_size: Count
     sample: Count
     seed: Whole

@@ -30,6 +30,7 @@ logger = logging.getLogger("recinterpreter")
 def answer(
     *,
     settings: Answering,
+    batch_size: int,
     config: InputPath,
     weights: InputPath,
     selected: InputPaths,
@@ -44,7 +45,7 @@ def answer(
     if len(selected) != len(answers):
         raise UserError(f"{len(selected)} tables of states for {len(answers)} of answers")
     share = Shard.parse(shard)
-    own = [shared_out(source, share, settings.batch_size) for source in selected]
+    own = [shared_out(source, share) for source in selected]
     template = templates(settings.task, settings.domain)[0]
 
     asker = None
@@ -56,7 +57,7 @@ def answer(
             titles = tables.read(items, schemas.ITEMS, ["title"])["title"].to_pylist()
             grammar = GRAMMARS[settings.task](model, template, titles)
         most = settings.max_new_tokens
-        asker = Interview(adapter, model, template, settings.batch_size, most, grammar, progress)
+        asker = Interview(adapter, model, template, batch_size, most, grammar, progress)
     for source, target, ids in zip(selected, answers, own, strict=True):
         noted = tables.metadata(source)
         rows = _told(asker, source, settings.task, ids) if asker and len(ids) else []

@@ -24,6 +24,7 @@ logger = logging.getLogger("recinterpreter")
 def encode_edits(
     *,
     settings: EditedStates,
+    batch_size: int,
     config: InputPath,
     weights: InputPath,
     examples: InputPath,
@@ -52,7 +53,7 @@ def encode_edits(
     for kind, path in zip(settings.kinds, states, strict=True):
         rows = edited.filter(pc.equal(edited["edit"], kind)).sort_by("example_id")
         shown = windows.from_rows(_with_histories(known, rows), facts["history"])
-        columns = encode_examples(model, shown, settings.batch_size, np.dtype(settings.precision))
+        columns = encode_examples(model, shown, batch_size, np.dtype(settings.precision))
         tables.write(path, columns, schema, {**about, "source": f"edit_{kind}"})
         logger.info("%s: %d histories", kind, len(shown))
 

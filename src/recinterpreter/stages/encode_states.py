@@ -12,13 +12,14 @@ from recinterpreter.recommenders import windows
 from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.states import encode_examples
 from recinterpreter.settings.recommenders import States
-from recinterpreter.shards import ALL, Shard
+from recinterpreter.shards import ALL, BLOCK, Shard
 from recinterpreter.ticker import Ticker
 
 
 def encode_states(
     *,
     settings: States,
+    batch_size: int,
     config: InputPath,
     weights: InputPath,
     examples: InputPath,
@@ -41,13 +42,13 @@ def encode_states(
     }
     precision = np.dtype(settings.precision)
     total, done = tables.read(examples, schemas.EXAMPLES, ["example_id"]).num_rows, 0
-    own = Shard.parse(shard).of(total, settings.batch_size)
+    own = Shard.parse(shard).of(total, BLOCK)
     ticker = Ticker("examples", len(own))
     schema = schemas.states_schema(shape[0], shape[1], settings.precision)
     with tables.Writer(states, schema, about) as writer:
-        for rows in tables.read_batches(examples, settings.batch_size, own):
+        for rows in tables.read_batches(examples, batch_size, own):
             part = windows.from_rows(rows, facts["history"])
-            writer.write(encode_examples(model, part, settings.batch_size, precision))
+            writer.write(encode_examples(model, part, batch_size, precision))
             done += len(part)
             ticker.tick(done)
 

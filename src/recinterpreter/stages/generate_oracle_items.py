@@ -23,13 +23,14 @@ from recinterpreter.recommenders.models import load, trained_settings
 from recinterpreter.recommenders.oracle import dream
 from recinterpreter.recommenders.ranking import Sequences
 from recinterpreter.settings.recommenders import OracleItems
-from recinterpreter.shards import ALL, Shard
+from recinterpreter.shards import ALL, BLOCK, Shard
 from recinterpreter.ticker import Ticker
 
 
 def generate_oracle_items(
     *,
     settings: OracleItems,
+    batch_size: int,
     config: InputPath,
     weights: InputPath,
     interactions: InputPath,
@@ -42,13 +43,14 @@ def generate_oracle_items(
     """Dream up an oracle item for every evaluated example; STATES without and with it behind."""
     model, about = _load(config, weights)
     rows = _evaluated(tables.read(examples, schemas.EXAMPLES), settings)
-    own = Shard.parse(shard).of(len(rows), settings.batch_size)
+    own = Shard.parse(shard).of(len(rows), BLOCK)
     rows = rows.slice(own.start, len(own))
     events = tables.read(interactions, schemas.INTERACTIONS)
     columns = (events[name].to_numpy() for name in ("user_id", "position", "item_id"))
     sequences = Sequences.of(*columns)
     of_states = schemas.states_schema(*model.state_shape, settings.precision)
     of_items = schemas.oracle_schema(model.width)
+    precision = np.dtype(settings.precision)
     kept = Kept(progress, pa.unify_schemas([of_states, of_items]))
     history = tables.metadata(examples)["history"]
     ticker, done = Ticker("oracle items", len(rows)), 0
@@ -56,7 +58,7 @@ def generate_oracle_items(
         tables.Writer(states, of_states, about) as extended,
         tables.Writer(oracle, of_items, about) as dreamt,
     ):
-        for part in _dreamt(model, rows, sequences, settings, history, kept):
+        for part in _dreamt(model, rows, sequences, precision, batch_size, history, kept):
             extended.write(part)
             dreamt.write(part)
             done += len(part)
@@ -68,7 +70,8 @@ def _dreamt(
     model: DreamRec,
     rows: pa.Table,
     sequences: Sequences,
-    settings: OracleItems,
+    precision: np.dtype[np.floating],
+    batch_size: int,
     history: int,
     kept: Kept,
 ) -> Iterator[pa.Table]:
@@ -77,11 +80,10 @@ def _dreamt(
     for part in kept.earlier():
         done += len(part)
         yield part
-    for start in range(done, len(rows), settings.batch_size):
-        part = rows.slice(start, settings.batch_size)
+    for start in range(done, len(rows), batch_size):
+        part = rows.slice(start, batch_size)
         examples = windows.from_rows(part, history)
-        precision = np.dtype(settings.precision)
-        read, made = dream(model, examples, sequences, settings.batch_size, precision)
+        read, made = dream(model, examples, sequences, batch_size, precision)
         table = tables.table({**read, **made, "last": part["last"]}, kept.schema)
         kept.add(table)
         yield table

@@ -31,6 +31,7 @@ Histories = list[list[int]]
 def measure_consistency(
     *,
     settings: Consistency,
+    batch_size: int,
     config: InputPath,
     weights: InputPath,
     items: InputPath,
@@ -57,9 +58,9 @@ def measure_consistency(
         for path in answers:
             asked, last = _asked(path, table, tables.metadata(examples)["history"])
             decoded = _decoded(path, asked, catalogue)
-            real = behave(model, asked, sequences, settings.top, settings.batch_size)
+            real = behave(model, asked, sequences, settings.top, batch_size)
             for source, histories in _sources(decoded, asked.user_ids, settings.seed).items():
-                alike = resemblance(model, asked, real, histories, sequences, settings.batch_size)
+                alike = resemblance(model, asked, real, histories, sequences, batch_size)
                 n = len(asked)
                 of_example = {"example_id": asked.example_ids, "user_id": asked.user_ids}
                 named = [len(history) for history in histories]

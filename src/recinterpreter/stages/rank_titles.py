@@ -30,6 +30,7 @@ logger = logging.getLogger("recinterpreter")
 def rank_titles(
     *,
     settings: TitleRanking,
+    batch_size: int,
     config: InputPath,
     weights: InputPath,
     selected: InputPaths,
@@ -52,14 +53,14 @@ def rank_titles(
     listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in listed}
     share = Shard.parse(shard)
-    own = [shared_out(source, share, settings.batch_size) for source in selected]
+    own = [shared_out(source, share) for source in selected]
     reading = None
     if any(map(len, own)):  # a share of nothing loads no LLM
         model = load(llm, settings.loading, running)
         adapter = rebuild(read_json(config), read_tensors(weights)).to(model.device)
         template = templates(settings.task, settings.domain)[0]
-        distinct, size = list(titles.values()), settings.batch_size
-        reading = Reading(adapter, model, template, distinct, size, progress)
+        distinct = list(titles.values())
+        reading = Reading(adapter, model, template, distinct, batch_size, progress)
     table = tables.read(examples, schemas.EXAMPLES)
     events = tables.read(interactions, schemas.INTERACTIONS)
     for source, target, ids in zip(selected, rankings, own, strict=True):
