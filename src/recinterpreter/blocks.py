@@ -49,6 +49,9 @@ from recinterpreter.settings.sections import (
     Whole,
 )
 
+# More would be more jobs than Snakemake plans in minutes, each too short to be worth its start.
+Jobs = Annotated[int, Field(ge=1, le=1000)]
+
 
 class Data(Section):
     """Which data sets to run, and how events and titles are read."""
@@ -80,7 +83,7 @@ class StoredStates(States):
     """How hidden states are stored, how many are encoded at a time, and by how many jobs."""
 
     batch_size: Count
-    shards: Count
+    shards: Jobs
 
 
 class LLM(Section):
@@ -151,7 +154,7 @@ class Answers(Section):
     sample: Count
     seed: Whole
     batch_size: Count
-    shards: Count
+    shards: Jobs
     decoding: Decoding
     rank_titles: list[Literal["residual"]]
     max_new_tokens: NewTokens
@@ -181,4 +184,4 @@ class Judge(JudgingPace):
     seed: Whole
     temperature: NotNegative | None
     max_tokens: Count | None
-    shards: Count
+    shards: Jobs

@@ -13,7 +13,7 @@ from slurm_cluster import SlurmCluster, Unavailable, install
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
     """A running Slurm; skips, with the reason, where there can be none."""
     cluster = SlurmCluster(tmp_path_factory.mktemp("slurm"))
@@ -27,7 +27,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
     cluster.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def with_plugin(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which Snakemake finds its plugin for Slurm, as `pip install` brings it."""
     folder = tmp_path_factory.mktemp("plugin")

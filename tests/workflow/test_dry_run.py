@@ -182,6 +182,7 @@ def test_the_planted_endpoint_judges_the_demo_alone(fresh):
         ),
         ("data={sources: [ml-100k], ml-100k: {path: ./none}}", "./none: no such file; wanted"),
         ("data={sources: [events]}", "data.events.events: got null"),
+        ("answers={shards: 100000}", "got 100000; wanted less than or equal to 1000"),
         ("llm={source: ./none}", "llm.source: ./none: no such folder"),
     ],
 )
