@@ -25,6 +25,7 @@ from recinterpreter.workflow.inputs import (
     movielens_files,
     steam_files,
 )
+from recinterpreter.workflow.machine import insist_on_links
 from recinterpreter.workflow.summary import closing_words, failure_words
 
 
@@ -36,6 +37,7 @@ def read_settings():
     try:
         settings = load(config, files)
         insist_on_files(settings)
+        insist_on_links(Path("results"))
     except UserError as error:
         raise WorkflowError(str(error)) from None
     return settings

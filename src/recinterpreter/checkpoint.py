@@ -68,10 +68,15 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write named tensors to a safetensors file, atomically."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     with replacing(path) as partial:
-        save_file({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, partial)
+        held = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+        try:
+            save_file(held, partial)
+        except SafetensorError as error:  # a full disk comes as this, and not as the system says it
+            raise OSError(f"{path}: cannot be written ({error})") from error
 
 
 def read_tensors(path: Path) -> dict[str, torch.Tensor]:

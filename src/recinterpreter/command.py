@@ -105,23 +105,27 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
     began, started = time.perf_counter(), datetime.now(UTC)
     try:
         arguments = _check(hints, given)
-        folder = None
+        waited = False
         for key, kind in hints.items():
             if kind is Progress:
                 folder = work_folder(Path(work), name, code, hints, arguments) if work else None
                 if folder and not _follows():
-                    _claim(folder)
+                    waited = _claim(folder)
                 arguments[key] = Progress(folder)
         recorded = bool(log) and not _follows()
         read = _read_files(hints, arguments) if recorded else {}
-        stage(**arguments)
+        outputs = _paths(hints, arguments, OUTPUT)
+        # alone only: those that torchrun started with this one wait for it to train with them
+        if waited and not _among_several() and _written_since(started, outputs):
+            logger.info("it has finished; what it made is taken over")
+        else:
+            stage(**arguments)
         seconds = time.perf_counter() - began
         # before the record is written: a log newer than its record is of a job that failed
         logger.info("done in %.1f s", seconds)
         if recorded:
             done = describe_run(name, code, started, seconds, arguments)
-            written = describe(_paths(hints, arguments, OUTPUT))
-            write_record(Path(log), {**done, **read, "outputs": written})
+            write_record(Path(log), {**done, **read, "outputs": describe(outputs)})
     except UserError as error:
         logger.error("error: %s", error)
         sys.exit(2)
@@ -135,14 +139,26 @@ def _run(stage: Stage, hints: Mapping[str, Any], given: dict[str, Any]) -> None:
     except Exception:
         logger.exception("a defect in %s; please report it with this log", name)
         sys.exit(1)
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if _among_several():
         end()
 
 
-def _claim(folder: Path) -> None:
-    if not hold(lock := folder.with_suffix(".lock"), wait=False):
+def _claim(folder: Path) -> bool:
+    """Keep others from the same work; returns whether another process was at it."""
+    waited = not hold(lock := folder.with_suffix(".lock"), wait=False)
+    if waited:
         logger.warning("a process of an earlier run is still at this; waiting for it")
         hold(lock, wait=True)
+    if folder.is_dir() and any(folder.iterdir()):
+        logger.info("goes on from what was kept when it was stopped")
+    return waited
+
+
+def _written_since(started: datetime, outputs: Mapping[str, list[Path]]) -> bool:
+    """Whether all outputs were written, whole as they always are, while this process waited."""
+    files = [path for paths in outputs.values() for path in paths]
+    new = [f.is_file() and f.stat().st_mtime >= started.timestamp() for f in files]
+    return bool(new) and all(new)
 
 
 def end() -> NoReturn:
@@ -155,6 +171,11 @@ def end() -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _among_several() -> bool:
+    """Whether torchrun has started this process and others to work together."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def _follows() -> bool:

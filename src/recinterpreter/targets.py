@@ -155,7 +155,7 @@ def _targets(workflow: Any) -> Iterator[Target]:
     from snakemake.iocontainers import Wildcards
 
     for rule in workflow.rules:
-        if rule.output:
+        if not rule.norun:
             continue
         purpose = (rule.docstring or "").strip()
         try:

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import get_type_hints
 import pytest
 
 from recinterpreter import command as module
+from recinterpreter import lock
 from recinterpreter.checkpoint import Progress, read_json, write_text
 from recinterpreter.command import (
     InputPath,
@@ -286,3 +289,52 @@ def test_progress_is_kept_in_the_work_folder(
     assert seen[0] is None
     assert seen[1].parent == tmp_path
     assert seen[1].name.startswith("resume-")
+
+
+ORPHAN = """
+import sys, time
+from pathlib import Path
+from recinterpreter.lock import hold
+lock, output, ends = sys.argv[1:]
+print(hold(Path(lock), wait=False), flush=True)
+time.sleep(1.5)
+if ends == "well":
+    Path(output).write_text("the orphan's")
+"""
+
+
+@pytest.mark.parametrize(("ends", "made"), [("well", "the orphan's"), ("early", "our own")])
+def test_what_a_process_of_an_earlier_run_finishes_is_taken_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ends: str, made: str
+) -> None:
+    seen: list[Path] = []
+
+    def learn(*, settings: Baseline, weights: OutputPath, progress: Progress) -> None:
+        seen.append(progress.folder)
+        write_text(weights, "our own")
+
+    weights, work = tmp_path / "weights", tmp_path / "work"
+    options = ["--settings", Baseline(baseline="popularity").as_json()]
+    options += ["--weights", str(weights), "--work", str(work)]
+    command(learn, options)
+    lock._held.clear()  # what this process held, the system frees
+    weights.unlink()
+    seen[0].mkdir()
+    (seen[0] / "state").touch()
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", ORPHAN, str(seen[0].with_suffix(".lock")), str(weights), ends],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert orphan.stdout is not None
+        assert orphan.stdout.readline() == b"True\n"
+        command(learn, options)
+    finally:
+        orphan.kill()
+        orphan.wait()
+    assert weights.read_text() == made
+    assert len(seen) == (1 if ends == "well" else 2)
+    told = capsys.readouterr().err
+    assert "still at this; waiting for it" in told
+    assert "goes on from what was kept" in told
+    assert ("taken over" in told) == (ends == "well")

@@ -129,3 +129,13 @@ def test_all_missing_files_are_told_together(tmp_path: Path) -> None:
 def test_a_missing_model_folder_is_told() -> None:
     with pytest.raises(UserError, match=r"llm\.source: \./none: no such folder; wanted one with"):
         insist_on_files(settings(["demo"], llm="./none"))
+
+
+def test_a_folder_that_is_named_like_a_hub_id_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    insist_on_files(settings(["demo"], llm="org/model"))
+    (tmp_path / "org" / "model").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"a folder of this name is here; .* write \./org/model"):
+        insist_on_files(settings(["demo"], llm="org/model"))

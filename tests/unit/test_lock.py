@@ -8,7 +8,7 @@ import pytest
 
 from recinterpreter import lock
 from recinterpreter.errors import UserError
-from recinterpreter.workflow.machine import claim_results
+from recinterpreter.workflow.machine import claim_results, insist_on_links
 
 HOLDER = (
     "import sys, time; from pathlib import Path; from recinterpreter.lock import hold\n"
@@ -47,3 +47,22 @@ def test_two_runs_do_not_share_results(tmp_path: Path) -> None:
         other.kill()
         other.wait()
     claim_results(tmp_path)
+
+
+def test_results_that_cannot_be_written_to_are_told(tmp_path: Path) -> None:
+    (tmp_path / "results").touch()  # a file where the folder should be
+    with pytest.raises(UserError, match=r"results cannot be written to .* --directory FOLDER"):
+        claim_results(tmp_path / "results")
+
+
+def test_links_into_a_cache_that_is_gone_are_told(tmp_path: Path) -> None:
+    results, cache = tmp_path / "results" / "demo", tmp_path / "cache"
+    results.mkdir(parents=True)
+    cache.mkdir()
+    (cache / "one").touch()
+    (results / "items.parquet").symlink_to(cache / "one")
+    insist_on_links(tmp_path / "results")
+    insist_on_links(tmp_path / "none")
+    (cache / "one").unlink()
+    with pytest.raises(UserError, match=r"1 files of .* such as .*items.parquet; delete them"):
+        insist_on_links(tmp_path / "results")

@@ -124,3 +124,9 @@ def test_it_answers_from_a_folder_without_a_snakefile(fresh, tmp_path_factory):
     assert run.returncode == 0, run.stderr
     assert "missing results/demo/items.parquet" in run.stdout
     assert not (elsewhere / "results").exists()
+
+
+def test_a_target_that_stands_for_nothing_is_said_to(fresh):
+    run = told(fresh, "--config", "edits={kinds: []}")
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^edits +- +nothing is asked for", run.stdout, re.MULTILINE)

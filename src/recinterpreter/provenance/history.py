@@ -201,5 +201,6 @@ def _nothing_known(file: Path) -> str:
         )
     return (
         f"{file}: no record says what made it. It is none of the workflow's, or older than such "
-        "records, or came without results/logs; delete it and ask Snakemake for it to have one"
+        "records, or came without results/logs. If Snakemake makes it (`recinterpreter targets "
+        "--files` lists what it does), have it made again by `snakemake --force` and its path"
     )

@@ -111,9 +111,12 @@ def insist_on_files(settings: Settings) -> None:
 
 def _missing_from_model(llm: LLM) -> list[str]:
     folder = local_folder(llm.source)
-    if folder is None:
-        return []
     where = f"llm.source: {llm.source}"
+    if folder is None:
+        if llm.source != "embedded" and Path(llm.source).is_dir():
+            # transformers would take it for the model, and its content would count for nothing
+            return [f"{where}: a folder of this name is here; to mean it write ./{llm.source}"]
+        return []
     if not Path(folder).is_dir():
         return [f"{where}: no such folder; wanted one with a transformers model"]
     wanted = ["config.json", "*.safetensors", "tokenizer*"]

@@ -61,9 +61,34 @@ def claim_results(results: Path) -> None:
     """Keep a second run out of the same results folder as long as this process lives.
 
     In place of Snakemake's own lock (nolock in profiles/default), which outlives a killed run and
-    then stops the next one. Raises UserError when another run is there.
+    then stops the next one. Raises UserError when another run is there, or nothing can be written.
     """
-    if not hold(results / ".lock", wait=False):
+    try:
+        held = hold(results / ".lock", wait=False)
+    except OSError as error:
+        raise UserError(
+            f"{results.absolute()} cannot be written to ({error.strerror}); mend that, or work in "
+            "another folder: snakemake --directory FOLDER"
+        ) from None
+    if not held:
         raise UserError(
             f"another run works in {results.absolute()}; wait for it, or end it and try again"
+        )
+
+
+def insist_on_links(results: Path) -> None:
+    """Raise UserError where links lead into a cache (--cache) that is no more.
+
+    Snakemake would say of one of them that another process has deleted it.
+    """
+    dead = [
+        Path(folder, name)
+        for folder, _, names in os.walk(results)
+        for name in names
+        if os.path.islink(path := os.path.join(folder, name)) and not os.path.exists(path)
+    ]
+    if dead:
+        raise UserError(
+            f"{len(dead)} files of {results} are links into a cache that is no more, such as "
+            f"{dead[0]}; delete them (find {results} -xtype l -delete), and they are made again"
         )
