@@ -10,7 +10,7 @@ STARTED = time.time()
 sys.path.insert(0, f"{workflow.basedir}/src")
 
 from recinterpreter.workflow.machine import claim_results, prepare_jobs, share_gpus
-from recinterpreter.workflow.revision import hand_on_revision
+from recinterpreter.provenance.revision import hand_on_revision
 
 prepare_jobs(sources=Path(workflow.basedir, "src"))
 share_gpus(workflow)

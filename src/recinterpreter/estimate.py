@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +19,7 @@ from recinterpreter.costs.estimate import Estimate, estimate
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
 from recinterpreter.quantities import count, duration, size
+from recinterpreter.tool import run
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 
@@ -32,15 +32,7 @@ _SEVERAL = cyclopts.Parameter(consume_multiple=True, negative="")
 def main(arguments: Sequence[str]) -> None:
     """Run `recinterpreter estimate`; exits 2 on a user's error."""
     logging.getLogger("recinterpreter").addHandler(logging.NullHandler())
-    app = cyclopts.App(
-        name="recinterpreter estimate", help_format="plaintext", result_action="return_value"
-    )
-    app.default(program)
-    try:
-        app(list(arguments))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(program, "estimate", arguments)
 
 
 def program(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Annotated, Any
 import cyclopts
 
 from recinterpreter.errors import UserError
+from recinterpreter.tool import run
 from recinterpreter.workflow.digest import PACKAGE
 
 THERE, STALE, MISSING = "there", "stale", "missing"
@@ -38,15 +38,7 @@ class Target:
 
 def main(arguments: Sequence[str]) -> None:
     """Run `recinterpreter targets`; exits 2 on a user's error."""
-    app = cyclopts.App(
-        name="recinterpreter targets", help_format="plaintext", result_action="return_value"
-    )
-    app.default(program)
-    try:
-        app(list(arguments))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(program, "targets", arguments)
 
 
 def program(

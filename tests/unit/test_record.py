@@ -14,8 +14,8 @@ from recinterpreter.checkpoint import read_json, write_text
 from recinterpreter.contents import MADE, content_digest
 from recinterpreter.provenance import facts
 from recinterpreter.provenance.record import describe, noted, read_made, write_record
+from recinterpreter.provenance.revision import hand_on_revision
 from recinterpreter.workflow.inputs import language_model_files
-from recinterpreter.workflow.revision import hand_on_revision
 
 
 def made_by(folder: Path, stage: str, *names: str, finished: str = "t") -> None:

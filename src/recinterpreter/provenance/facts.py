@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-# set by the Snakefile: see workflow/revision.py
+# set by the Snakefile: see provenance/revision.py
 REVISION = "RECINTERPRETER_REVISION"
 DIRTY = "-dirty"
 

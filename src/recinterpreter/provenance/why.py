@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ import cyclopts
 
 from recinterpreter.errors import UserError
 from recinterpreter.provenance.history import File, History, Job
+from recinterpreter.tool import run
 
 _WIDTH = 110
 _LEAST = 70  # characters of a line that stands far to the right
@@ -22,18 +21,7 @@ _STEP = "  "
 
 def main(arguments: Sequence[str]) -> None:
     """Run `recinterpreter why`; exits 2 on a user's error."""
-    app = cyclopts.App(
-        name="recinterpreter why", help_format="plaintext", result_action="return_value"
-    )
-    app.default(program)
-    try:
-        app(list(arguments))
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:  # of `| head`, which has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    run(program, "why", arguments)
 
 
 def program(
