@@ -45,6 +45,8 @@ def test_the_same_command_finishes(in_one_go, fresh_tiny, contents, how):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # heard also where whoever runs the tests does so in the background, deaf to it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: list(work.glob("*/progress.json")), 60)
     os.killpg(killed.pid, how)
