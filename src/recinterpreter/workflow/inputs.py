@@ -79,28 +79,23 @@ def language_model_identity(llm: LLM) -> str:
 
 def insist_on_files(settings: Settings) -> None:
     """Raise UserError with every file that the settings name and that is not there."""
-    missing = []
-    data = settings.data
-    if "ml-100k" in data.sources and data.ml_100k.path is not None:
-        for file in movielens_files(data.ml_100k.path):
-            if not Path(file).is_file():
-                missing.append(
-                    f"data.ml-100k.path: {file}: no such file; wanted a folder with u.data and "
-                    "u.item, or the zip, or null to download it"
-                )
-    if "steam" in data.sources and data.steam.path is not None:
-        for file in steam_files(data.steam.path):
-            if not Path(file).is_file():
-                missing.append(
-                    f"data.steam.path: {file}: no such file; wanted a folder with "
-                    "steam_games.json.gz and steam_reviews.json.gz, or null to download them"
-                )
+    data, wanted = settings.data, []
+    if "ml-100k" in data.sources:
+        words = "a folder with u.data and u.item, or the zip, or null to download it"
+        wanted += [("ml-100k.path", file, words) for file in movielens_files(data.ml_100k.path)]
+    if "steam" in data.sources:
+        words = (
+            "a folder with steam_games.json.gz and steam_reviews.json.gz, or null to download them"
+        )
+        wanted += [("steam.path", file, words) for file in steam_files(data.steam.path)]
     if "events" in data.sources:
         for key, table in (("events", data.events.events), ("items", data.events.items)):
-            if not Path(str(table)).is_file():
-                missing.append(
-                    f"data.events.{key}: {table}: no such file; wanted a CSV or Parquet table"
-                )
+            wanted.append((f"events.{key}", str(table), "a CSV or Parquet table"))
+    missing = [
+        f"data.{key}: {file}: no such file; wanted {words}"
+        for key, file, words in wanted
+        if not Path(file).is_file()
+    ]
     missing += _missing_from_model(settings.llm)
     if missing:
         raise UserError(
