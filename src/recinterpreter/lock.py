@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+
+_MOMENT = 1.0  # seconds; who waits no longer has nothing to tell
 
 _held: list[TextIO] = []
 # Some network file systems have no such locks; then there is nothing to wait for.
@@ -28,11 +31,13 @@ def hold(path: Path, *, wait: bool) -> bool:
 
 @contextmanager
 def turn(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
-    """Hold the lock file `path` for a while; calls `waiting` where another holds it first.
+    """Hold the lock file `path` for a while; calls `waiting` where another does, for long.
 
     Yields whether that was so.
     """
-    file = _locked(path, wait=False)
+    patience = time.monotonic() + _MOMENT
+    while (file := _locked(path, wait=False)) is None and time.monotonic() < patience:
+        time.sleep(_MOMENT / 20)
     waited = file is None
     if file is None:
         waiting()

@@ -34,6 +34,20 @@ def test_a_lock_is_held_until_its_process_is_killed(tmp_path: Path) -> None:
     assert lock.hold(path, wait=True)
 
 
+def test_a_turn_that_is_over_in_a_moment_is_not_worth_a_word(tmp_path: Path) -> None:
+    path, told = tmp_path / "choosing.lock", []
+    short = HOLDER.replace("time.sleep(60)", "time.sleep(float(sys.argv[2]))")
+    for seconds, waited in (("0.2", False), ("1.5", True)):
+        command = [sys.executable, "-c", short, str(path), seconds]
+        other = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"True\n"
+        with lock.turn(path, waiting=lambda: told.append("waiting")) as long:
+            assert long is waited
+            assert bool(told) is waited
+        other.wait()
+
+
 def test_two_runs_do_not_share_results(tmp_path: Path) -> None:
     other = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path / ".lock")], stdout=subprocess.PIPE
