@@ -11,7 +11,7 @@ import torch
 
 from recinterpreter import schemas, tables
 from recinterpreter.data.interactions import build_interactions
-from recinterpreter.data.movielens import read_movielens
+from recinterpreter.data.readers.ml_100k import read_movielens
 from recinterpreter.data.split import SPLITS, build_examples
 from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError

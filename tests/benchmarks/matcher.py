@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from recinterpreter.data.movielens import read_movielens
+from recinterpreter.data.readers.ml_100k import read_movielens
 from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
 from recinterpreter.scoring import legacy

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 
-from recinterpreter.data.steam import read_reviews
+from recinterpreter.data.readers.steam import read_reviews
 
 LINES = 200_000
 GAMES = 3_000
@@ -32,7 +32,7 @@ WORDS = re.findall(
 INGEST = """
 import sys
 from pathlib import Path
-from recinterpreter.data.steam_sample import read_steam
+from recinterpreter.data.readers.steam_sample import read_steam
 from recinterpreter.settings.data import Ingest
 settings = Ingest.model_validate_json(sys.argv[3])
 events, items = read_steam(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[2]).parent)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from recinterpreter import schemas, tables
-from recinterpreter.data.events import read_events, read_items
+from recinterpreter.data.readers.events import read_events, read_items
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Columns, Ingest, Titles
 from recinterpreter.stages.ingest_events import ingest_events

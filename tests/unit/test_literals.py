@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recinterpreter.data import literals
-from recinterpreter.data.literals import Fields, blocks, literal
+from recinterpreter.data.readers import literals
+from recinterpreter.data.readers.literals import Fields, blocks, literal
 from recinterpreter.errors import UserError
 
 NAMES = ("username", "product_id", "date")

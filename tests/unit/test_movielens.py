@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recinterpreter import schemas, tables
-from recinterpreter.data.movielens import read_movielens
+from recinterpreter.data.readers.ml_100k import read_movielens
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest, Split, Titles
 from recinterpreter.stages.ingest_ml_100k import ingest_ml_100k

@@ -16,9 +16,9 @@ from test_literals import python2
 
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
-from recinterpreter.data import steam_sample
-from recinterpreter.data.steam import read_games, read_reviews
-from recinterpreter.data.steam_sample import read_steam
+from recinterpreter.data.readers import steam_sample
+from recinterpreter.data.readers.steam import read_games, read_reviews
+from recinterpreter.data.readers.steam_sample import read_steam
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest, SteamSample, Titles
 from recinterpreter.stages.check_steam import check_steam

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
-from recinterpreter.data.events import read_tables
 from recinterpreter.data.interactions import check_dataset
+from recinterpreter.data.readers.events import read_tables
 from recinterpreter.settings.data import Ingest
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.interactions import check_dataset
-from recinterpreter.data.movielens import read_movielens
+from recinterpreter.data.readers.ml_100k import read_movielens
 from recinterpreter.data.titles import build_items
 from recinterpreter.settings.data import Ingest
 

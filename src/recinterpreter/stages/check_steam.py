@@ -5,7 +5,7 @@ from __future__ import annotations
 from recinterpreter.checkpoint import write_json
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.interactions import check_dataset
-from recinterpreter.data.steam_sample import read_steam
+from recinterpreter.data.readers.steam_sample import read_steam
 from recinterpreter.settings.data import Ingest
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from recinterpreter.command import InputPath, OutputPath, command
-from recinterpreter.data.events import read_tables
 from recinterpreter.data.interactions import write_dataset
+from recinterpreter.data.readers.events import read_tables
 from recinterpreter.settings.data import Ingest
 
 

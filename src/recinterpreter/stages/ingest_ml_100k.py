@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.interactions import write_dataset
-from recinterpreter.data.movielens import read_movielens
+from recinterpreter.data.readers.ml_100k import read_movielens
 from recinterpreter.data.titles import build_items
 from recinterpreter.settings.data import Ingest
 

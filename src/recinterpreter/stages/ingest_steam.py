@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.data.interactions import write_dataset
-from recinterpreter.data.steam_sample import read_steam
+from recinterpreter.data.readers.steam_sample import read_steam
 from recinterpreter.settings.data import Ingest
 
 

@@ -24,7 +24,7 @@ import polars as pl
 import pyarrow as pa
 
 from recinterpreter import schemas, tables
-from recinterpreter.data.steam import read_games, read_reviews
+from recinterpreter.data.readers.steam import read_games, read_reviews
 from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest, SteamSample

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from recinterpreter.data.literals import Fields, blocks, literal
+from recinterpreter.data.readers.literals import Fields, blocks, literal
 from recinterpreter.errors import UserError
 
 logger = logging.getLogger("recinterpreter")
