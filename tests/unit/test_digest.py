@@ -93,6 +93,18 @@ def test_code_and_data_change_the_digest(package: Path, name: str, old: str, new
     assert code_digest("other", package) == before["other"]
 
 
+def test_data_named_like_a_module_are_of_that_module_alone(package: Path) -> None:
+    (package / "models" / "table.py").write_text("X = 1\n")
+    (package / "models" / "table.yaml").write_text("rows: 1\n")
+    before = code_digest("train", package)
+    (package / "models" / "table.yaml").write_text("rows: 2\n")
+    assert code_digest("train", package) == before
+    edit(package / "attention.py", "def", "import pack.models.table\ndef")
+    before = code_digest("train", package)
+    (package / "models" / "table.yaml").write_text("rows: 3\n")
+    assert code_digest("train", package) != before
+
+
 def test_a_new_module_counts_when_it_is_imported(package: Path) -> None:
     before = code_digest("train", package)
     (package / "new.py").write_text("X = 1\n")

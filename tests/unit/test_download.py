@@ -2,21 +2,19 @@ import gzip
 import hashlib
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from recinterpreter.data import sources
 from recinterpreter.data.download import download
-from recinterpreter.data.sources import Archive
+from recinterpreter.data.downloads import table
 from recinterpreter.errors import UserError
+from recinterpreter.settings.downloads import Download
 from recinterpreter.stages import download_ml_100k as stage
 from recinterpreter.stages import download_steam
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
-UNKNOWN = Archive("Data", "", "free", None, None, "data.path")
 
 
 class Server:
@@ -46,6 +44,7 @@ class Server:
         self.http.daemon_threads = True
         self.http.content = CONTENT
         self.url = f"http://127.0.0.1:{self.http.server_port}/data.zip"
+        self.gzip_url = f"http://127.0.0.1:{self.http.server_port}/data.gz"
 
 
 def serve(handler: BaseHTTPRequestHandler, behaviour: str, asked: str | None) -> None:
@@ -95,13 +94,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     thread.join(timeout=5)
 
 
-def archive(url: str, content: bytes = CONTENT) -> Archive:
-    return Archive(
-        name="Data",
-        url=url,
+def archive(url: str, content: bytes | None = CONTENT) -> Download:
+    """A row of the table; without content its bytes are not known."""
+    return Download(
+        name="data",
+        urls=[url],
         licence="free",
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        notice=None,
+        bytes=None if content is None else len(content),
+        sha256=None if content is None else hashlib.sha256(content).hexdigest(),
         setting="data.path",
     )
 
@@ -210,7 +211,7 @@ def test_a_gzip_of_unknown_length_arrives_whole(
     half = len(content) // 2
     asked = {"half": half, "three quarters": half + (len(content) - half) // 2}
     server.plan = list(plan)
-    download(replace(UNKNOWN, url=server.url), tmp_path / "data.gz", pause=0.001)
+    download(archive(server.gzip_url, None), tmp_path / "data.gz", pause=0.001)
     assert (tmp_path / "data.gz").read_bytes() == content
     assert server.ranges == [r and f"bytes={asked[r]}-" for r in ranges]
 
@@ -218,7 +219,7 @@ def test_a_gzip_of_unknown_length_arrives_whole(
 def test_a_whole_part_of_unknown_length_is_taken(server: Server, tmp_path: Path) -> None:
     server.http.content = content = gzip.compress(CONTENT)
     (tmp_path / ".data.gz.part").write_bytes(content)
-    download(replace(UNKNOWN, url=server.url), tmp_path / "data.gz", pause=0.001)
+    download(archive(server.gzip_url, None), tmp_path / "data.gz", pause=0.001)
     assert (tmp_path / "data.gz").read_bytes() == content
     assert server.ranges == [f"bytes={len(content)}-"]
 
@@ -227,7 +228,7 @@ def test_a_whole_part_of_unknown_length_is_taken(server: Server, tmp_path: Path)
 def test_of_unknown_length_the_gzip_vouches_for_itself(server, tmp_path, spoil) -> None:
     server.http.content = spoil(gzip.compress(bytes(range(65, 90))))
     with pytest.raises(UserError, match="damaged or truncated gzip file"):
-        download(replace(UNKNOWN, url=server.url), tmp_path / "data.gz", pause=0.001)
+        download(archive(server.gzip_url, None), tmp_path / "data.gz", pause=0.001)
     assert not list(tmp_path.iterdir())
 
 
@@ -239,25 +240,24 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "ML_100K", archive(server.url))
+    monkeypatch.setattr(stage, "table", lambda: {"ml-100k": archive(server.url)})
     stage.download_ml_100k(archive=tmp_path / "ml-100k.zip")
     assert (tmp_path / "ml-100k.zip").read_bytes() == CONTENT
 
 
-def test_the_official_archive_is_pinned() -> None:
-    assert sources.ML_100K.url == "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
-    assert len(bytes.fromhex(sources.ML_100K.sha256)) == 32
-
-
 def test_both_files_of_steam(server: Server, tmp_path: Path, monkeypatch) -> None:
     server.http.content = content = gzip.compress(CONTENT)
-    monkeypatch.setattr(download_steam, "STEAM_GAMES", archive(server.url, content))
-    monkeypatch.setattr(download_steam, "STEAM_REVIEWS", replace(UNKNOWN, url=server.url))
+    rows = {
+        "steam-games": archive(server.url, content),
+        "steam-reviews": archive(server.gzip_url, None),
+    }
+    monkeypatch.setattr(download_steam, "table", lambda: rows)
     download_steam.download_steam(games=tmp_path / "g.gz", reviews=tmp_path / "r.gz")
     assert (tmp_path / "g.gz").read_bytes() == (tmp_path / "r.gz").read_bytes() == content
 
 
 def test_the_catalogue_of_steam_is_pinned(shared_data: Path) -> None:
     content = (shared_data / "steam" / "steam_games.json.gz").read_bytes()
-    assert len(content) == sources.STEAM_GAMES.bytes
-    assert hashlib.sha256(content).hexdigest() == sources.STEAM_GAMES.sha256
+    row = table()["steam-games"]
+    assert len(content) == row.bytes
+    assert hashlib.sha256(content).hexdigest() == row.sha256

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import tenacity
 
-from recinterpreter.data.sources import Archive
 from recinterpreter.errors import UserError
+from recinterpreter.settings.downloads import Download
 from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
@@ -30,7 +30,7 @@ class _Interrupted(Exception):
 
 
 def download(
-    archive: Archive, target: Path, *, attempts: int = ATTEMPTS, pause: float = 1.0
+    archive: Download, target: Path, *, attempts: int = ATTEMPTS, pause: float = 1.0
 ) -> None:
     """Fetch an archive to `target`, which appears only when its bytes are verified.
 
@@ -40,7 +40,7 @@ def download(
     """
     part = target.with_name(f".{target.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    logger.info("%s from %s (%s)", archive.name, archive.url, archive.licence)
+    logger.info("%s from %s (%s)", archive.name, archive.urls[0], archive.licence)
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(attempts),
         wait=tenacity.wait_exponential(multiplier=pause, max=30),
@@ -58,14 +58,14 @@ def download(
     except (_Interrupted, httpx.TransportError) as error:
         go_on = f" to go on from {part}" if part.exists() else ""
         raise UserError(
-            f"{archive.url}: not downloaded after {attempts} attempts ({error}); run again"
+            f"{archive.urls[0]}: not downloaded after {attempts} attempts ({error}); run again"
             f"{go_on}, or download it yourself and set {archive.setting}"
         ) from error
     _verify(archive, part)
     os.replace(part, target)
 
 
-def _fetch(archive: Archive, part: Path) -> None:
+def _fetch(archive: Download, part: Path) -> None:
     """Add to the part file what is missing, as far as the connection holds."""
     have = part.stat().st_size if part.exists() else 0
     if have == archive.bytes:
@@ -74,7 +74,7 @@ def _fetch(archive: Archive, part: Path) -> None:
     if 0 < have < (archive.bytes or have + 1):
         headers["Range"] = f"bytes={have}-"
     with httpx.stream(
-        "GET", archive.url, headers=headers, timeout=_TIMEOUT, follow_redirects=True
+        "GET", archive.urls[0], headers=headers, timeout=_TIMEOUT, follow_redirects=True
     ) as response:
         if response.status_code == 416 and _total(response) == have and archive.bytes is None:
             return  # all of it had come
@@ -92,7 +92,7 @@ def _total(response: httpx.Response) -> int | None:
     return int(total) if total.isdecimal() else None
 
 
-def _start(archive: Archive, response: httpx.Response, part: Path, have: int) -> int:
+def _start(archive: Download, response: httpx.Response, part: Path, have: int) -> int:
     """At which byte the answer begins; raises when it is of no use."""
     status = response.status_code
     if status == 416:
@@ -102,8 +102,8 @@ def _start(archive: Archive, response: httpx.Response, part: Path, have: int) ->
         raise _Interrupted(f"the server answered {status} {response.reason_phrase}")
     if status not in (200, 206):
         raise UserError(
-            f"{archive.url}: the server answered {status} {response.reason_phrase}; download the "
-            f"archive yourself and set {archive.setting}"
+            f"{archive.urls[0]}: the server answered {status} {response.reason_phrase}; "
+            f"download the archive yourself and set {archive.setting}"
         )
     # 200: the whole file, also from a server that knows no ranges
     start = 0
@@ -119,7 +119,7 @@ def _start(archive: Archive, response: httpx.Response, part: Path, have: int) ->
 
 
 def _copy(
-    archive: Archive, response: httpx.Response, part: Path, start: int, total: int | None
+    archive: Download, response: httpx.Response, part: Path, start: int, total: int | None
 ) -> None:
     ticker = Ticker(f"{archive.name} bytes", total or sys.maxsize, start)
     with open(part, "ab" if start else "wb") as file:
@@ -131,20 +131,20 @@ def _copy(
             ticker.tick(start)
 
 
-def _wrong_length(archive: Archive, got: str, part: Path) -> UserError:
+def _wrong_length(archive: Download, got: str, part: Path) -> UserError:
     part.unlink(missing_ok=True)
     return UserError(
-        f"{archive.url}: the server has {got}, wanted {archive.bytes}; the file has changed or a "
-        f"proxy answers in its place: download it yourself and set {archive.setting}"
+        f"{archive.urls[0]}: the server has {got}, wanted {archive.bytes}; the file has changed or "
+        f"a proxy answers in its place: download it yourself and set {archive.setting}"
     )
 
 
-def _verify(archive: Archive, part: Path) -> None:
+def _verify(archive: Download, part: Path) -> None:
     problem = _wrong_checksum(archive.sha256, part) if archive.sha256 else _wrong_gzip(part)
     if problem:
         part.unlink()
         raise UserError(
-            f"{archive.url}: {problem}; what came was removed, run again, and if it stays so "
+            f"{archive.urls[0]}: {problem}; what came was removed, run again, and if it stays so "
             f"download the archive yourself and set {archive.setting}"
         )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from recinterpreter.command import OutputPath, command
 from recinterpreter.data.download import download
-from recinterpreter.data.sources import ML_100K
+from recinterpreter.data.downloads import table
 
 
 def download_ml_100k(*, archive: OutputPath) -> None:
     """Download ml-100k.zip and verify it."""
-    download(ML_100K, archive)
+    download(table()["ml-100k"], archive)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from recinterpreter.command import OutputPath, command
 from recinterpreter.data.download import download
-from recinterpreter.data.sources import STEAM_GAMES, STEAM_REVIEWS
+from recinterpreter.data.downloads import table
 
 
 def download_steam(*, games: OutputPath, reviews: OutputPath) -> None:
     """Download catalogue and reviews and verify them."""
-    download(STEAM_GAMES, games)
-    download(STEAM_REVIEWS, reviews)
+    download(table()["steam-games"], games)
+    download(table()["steam-reviews"], reviews)
 
 
 if __name__ == "__main__":

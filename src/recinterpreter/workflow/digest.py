@@ -26,7 +26,8 @@ def code_digest(stage: str, package: Path = PACKAGE) -> str:
 def closure_digest(entries: Iterable[Path], package: Path = PACKAGE) -> str:
     """Digest some modules, all modules of the package they import, and the data beside those.
 
-    Without the few that no result depends on, though a stage runs them.
+    Data named like a module beside it are that module's alone. Without the few modules that no
+    result depends on, though a stage runs them.
     """
     modules = {m for m in import_closure(entries, package) if not _is_apart(m, package)}
     digest = hashlib.sha256()
@@ -34,6 +35,9 @@ def closure_digest(entries: Iterable[Path], package: Path = PACKAGE) -> str:
         digest.update(f"{_name(module, package)} {_parsed(module).digest}\n".encode())
     for folder in sorted({module.parent for module in modules}):
         for file in _data_files(folder):
+            owner = file.with_suffix(".py")
+            if owner.is_file() and owner not in modules:
+                continue
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             digest.update(f"{_name(file, package)} {content}\n".encode())
     return digest.hexdigest()[:16]

@@ -1,0 +1,37 @@
+"""What a download is told: a row of the table of official files (`data/downloads.yaml`)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from recinterpreter.settings.sections import Count, Section, Slug
+
+Text = Annotated[str, Field(min_length=1)]
+Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Download(Section):
+    """A file to download; `setting` is the key by which a user gives a local copy instead.
+
+    urls: the official address first, then mirrors of the same bytes. licence: under what terms, in
+    a line; notice: what its terms want said before use, else null. Where nobody has published the
+    bytes it must have, `bytes` and `sha256` are null: the file is then a gzip or a zip, whose own
+    lengths and checksums are held to what came.
+    """
+
+    name: Slug
+    urls: Annotated[list[Address], Field(min_length=1)]
+    licence: Text
+    notice: Text | None
+    bytes: Count | None
+    sha256: Sha256 | None
+    setting: Text
+
+    @model_validator(mode="after")
+    def _can_be_checked(self) -> Download:
+        if self.sha256 is None and not self.urls[0].endswith((".gz", ".zip")):
+            raise ValueError("sha256 is null; wanted one, for only .gz and .zip check themselves")
+        return self
