@@ -12,10 +12,11 @@ from recinterpreter.errors import UserError
 
 # one user each for train, validation and test
 FEWEST_USERS = 3
+_SHOWN = 5  # unknown items that a message names
 
 
 def build_interactions(
-    events: pl.DataFrame, items: pa.Table, min_rating: float | None
+    events: pl.DataFrame | pl.LazyFrame, items: pa.Table, min_rating: float | None
 ) -> tuple[pa.Table, pa.Table]:
     """Number the users and order their events: (USERS, INTERACTIONS).
 
@@ -26,50 +27,72 @@ def build_interactions(
 
     Raises UserError for an item that `items` does not hold, and for fewer than three users.
     """
+    users, rows = _numbered(events, items, min_rating)
+    ordered = rows.sort("user_id", "time", maintain_order=True).with_columns(
+        position=pl.int_range(pl.len(), dtype=pl.Int32).over("user_id")
+    )
+    return (
+        users.to_arrow().cast(schemas.USERS),
+        ordered.select(schemas.INTERACTIONS.names).to_arrow().cast(schemas.INTERACTIONS),
+    )
+
+
+def _numbered(
+    events: pl.DataFrame | pl.LazyFrame, items: pa.Table, min_rating: float | None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Put numbers in the place of source ids: (user_id, source_id), (user_id, item_id, time).
+
+    Millions of events are read in a stream and held as numbers alone: an id in text takes many
+    times the memory.
+    """
+    events = events.lazy()
     if min_rating is not None:
         events = events.filter(pl.col("rating") >= min_rating)
-    item_ids = pl.DataFrame({"item": items["source_id"], "item_id": items["item_id"]})
-    events = events.join(item_ids, on="item", how="left", maintain_order="left")
-    unknown = events.filter(pl.col("item_id").is_null())
-    if len(unknown):
-        named = ", ".join(map(repr, unknown["item"].unique(maintain_order=True)[:5]))
-        raise UserError(
-            f"{len(unknown)} events name items that the table of items does not hold: {named}; "
-            "add these items or remove the events"
-        )
+    catalogue = pl.Enum(items["source_id"].to_pylist())  # its codes count from 0, item ids from 1
+    item_id = pl.col("item").cast(catalogue, strict=False).to_physical().cast(pl.Int32) + 1
+    rows = events.select(pl.col("user").cast(pl.Categorical), "time", item_id=item_id).collect(
+        engine="streaming"
+    )
+    if n_unknown := rows["item_id"].null_count():
+        _refuse_unknown(events, items, n_unknown)
     users = (
-        events.group_by("user")
+        rows.group_by("user")
         .agg(pl.col("time").min().alias("first"))
-        .sort("first", pl.col("user").str.len_bytes(), "user")
-        .with_row_index("user_id", offset=1)
+        .with_columns(pl.col("user").cast(pl.String).alias("source_id"))
+        .sort("first", pl.col("source_id").str.len_bytes(), "source_id")
+        .select("user", "source_id", user_id=pl.int_range(1, pl.len() + 1, dtype=pl.Int32))
     )
     if len(users) < FEWEST_USERS:
         rule = "" if min_rating is None else f" with a rating of at least {min_rating:g}"
         raise UserError(
-            f"got {len(users)} user(s) in {len(events)} events{rule}; wanted at least "
+            f"got {len(users)} user(s) in {len(rows)} events{rule}; wanted at least "
             f"{FEWEST_USERS}, so that train, validation and test have one each"
         )
-    numbered = (
-        events.join(users, on="user", maintain_order="left")
-        .sort("user_id", "time", maintain_order=True)
-        .with_columns(position=pl.int_range(pl.len()).over("user_id"))
-    )
-    return (
-        users.select("user_id", source_id="user").to_arrow().cast(schemas.USERS),
-        numbered.select(schemas.INTERACTIONS.names).to_arrow().cast(schemas.INTERACTIONS),
+    rows = rows.join(users, on="user", maintain_order="left").select("user_id", "item_id", "time")
+    return users.select("user_id", "source_id"), rows
+
+
+def _refuse_unknown(events: pl.LazyFrame, items: pa.Table, n_unknown: int) -> None:
+    """Raise the UserError that names the first items which the table of items does not hold."""
+    known = pl.Series(items["source_id"]).implode()
+    unknown = events.select("item").filter(~pl.col("item").is_in(known))
+    named = unknown.unique(maintain_order=True).head(_SHOWN).collect()["item"]
+    raise UserError(
+        f"{n_unknown} events name items that the table of items does not hold: "
+        f"{', '.join(map(repr, named))}; add these items or remove the events"
     )
 
 
 def check_dataset(
-    events: pl.DataFrame, catalogue: pa.Table, min_rating: float | None
+    events: pl.DataFrame | pl.LazyFrame, catalogue: pa.Table, min_rating: float | None
 ) -> dict[str, int]:
     """Find a source good, or raise the UserError that `write_dataset` would; return its counts."""
-    users, interactions = build_interactions(events, catalogue, min_rating)
-    return {"users": len(users), "items": len(catalogue), "interactions": len(interactions)}
+    users, rows = _numbered(events, catalogue, min_rating)
+    return {"users": len(users), "items": len(catalogue), "interactions": len(rows)}
 
 
 def write_dataset(
-    events: pl.DataFrame,
+    events: pl.DataFrame | pl.LazyFrame,
     catalogue: pa.Table,
     min_rating: float | None,
     *,

@@ -6,6 +6,7 @@ Shapes: N events, E examples, L the most items of a history.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from recinterpreter.schemas import EXAMPLES
 from recinterpreter.settings.data import Split
 
 SPLITS = ("train", "validation", "test")
+_PIECE = 2**18  # examples
 
 _ADVICE = {
     "sequence": "give more users (ten at least for 8:1:1), or change the shares",
@@ -34,7 +36,16 @@ def build_examples(interactions: pa.Table, settings: Split) -> pa.Table:
 
     Ids run from 1 in the order split, user, position. Raises UserError where a split is empty.
     """
-    table = interactions.sort_by([("user_id", "ascending"), ("position", "ascending")])
+    return pa.concat_tables(examples_in_pieces(interactions, settings))
+
+
+def examples_in_pieces(interactions: pa.Table, settings: Split) -> Iterator[pa.Table]:
+    """Yield what `build_examples` returns, some of its rows at a time.
+
+    Histories take L times the memory of the items they are made of. Raises UserError before the
+    first piece.
+    """
+    table = _in_order(interactions)
     user, item, time, position = (
         table[name].to_numpy() for name in ("user_id", "item_id", "time", "position")
     )
@@ -47,32 +58,46 @@ def build_examples(interactions: pa.Table, settings: Split) -> pa.Table:
         parts = leave_one_out(user[rows])
     _refuse_empty(parts, settings)
 
-    order = np.argsort(parts, kind="stable")  # rows are in the order of user and position
-    rows, parts = rows[order], parts[order]
-    lengths = np.minimum(position[rows], settings.history)
-    return pa.table(
-        {
-            "example_id": np.arange(1, len(rows) + 1),
-            "user_id": user[rows],
-            "position": position[rows],
-            "history": _windows(item, rows, lengths),
-            "target": item[rows],
-            "time": time[rows],
-            "split": pa.array(np.array(SPLITS)[parts]),
-        },
-        schema=EXAMPLES,
-    )
+    # rows are in the order of user and position
+    rows = rows[np.argsort(parts, kind="stable")]
+    ends = np.cumsum(np.bincount(parts, minlength=len(SPLITS)))  # of the splits in this order
+    for first in range(0, len(rows), _PIECE):
+        places = np.arange(first, min(first + _PIECE, len(rows)))
+        chosen = rows[places]
+        lengths = np.minimum(position[chosen], settings.history)
+        yield pa.table(
+            {
+                "example_id": places + 1,
+                "user_id": user[chosen],
+                "position": position[chosen],
+                "history": _windows(item, chosen, lengths),
+                "target": item[chosen],
+                "time": time[chosen],
+                "split": pa.array(np.array(SPLITS)[np.searchsorted(ends, places, side="right")]),
+            },
+            schema=EXAMPLES,
+        )
+
+
+def _in_order(interactions: pa.Table) -> pa.Table:
+    """Sort by user and position, where that is not so already: it is, as ingested."""
+    user, position = (interactions[name].to_numpy() for name in ("user_id", "position"))
+    step = np.diff(user)
+    if ((step > 0) | ((step == 0) & (np.diff(position) > 0))).all():
+        return interactions
+    return interactions.sort_by([("user_id", "ascending"), ("position", "ascending")])
 
 
 def split_by_sequence(user: np.ndarray, settings: Split) -> np.ndarray:
     """Part 0, 1 or 2 of each example: whole sequences, in order of their first event (paper).
 
-    user: (E) user ids, which are numbered in that order. The n sequences that hold a target are
+    user: (E) user ids, ascending, which is that order. The n sequences that hold a target are
     cut at int(train * n) and int((train + validation) * n): 754/94/95 on MovieLens-100K. The
     cuts are not clean in time: users of the training part go on after test users have begun.
     """
-    sequences, rank = np.unique(user, return_inverse=True)
-    return np.searchsorted(_cuts(len(sequences), settings), rank, side="right")
+    rank = np.cumsum(_begins(user)) - 1
+    cuts = _cuts(int(rank[-1]) + 1 if len(rank) else 0, settings)
+    return np.searchsorted(cuts, rank, side="right").astype(np.int8)
 
 
 def split_by_time(time: np.ndarray, settings: Split) -> np.ndarray:
@@ -82,9 +107,10 @@ def split_by_time(time: np.ndarray, settings: Split) -> np.ndarray:
     together, on the later side, so that parts never meet in time: train < validation < test.
     """
     if not len(time):
-        return np.empty(0, np.int64)
-    cuts = np.sort(time)[_cuts(len(time), settings)]
-    return np.searchsorted(cuts, time, side="right")
+        return np.empty(0, np.int8)
+    places = _cuts(len(time), settings)
+    cuts = np.partition(time, places)[places]
+    return np.searchsorted(cuts, time, side="right").astype(np.int8)
 
 
 def leave_one_out(user: np.ndarray) -> np.ndarray:
@@ -94,10 +120,17 @@ def leave_one_out(user: np.ndarray) -> np.ndarray:
     count here. A user of two events has one example: it stays in train, so that whoever is tested
     is validated too. As with sequences the parts overlap in time, but every test user is known.
     """
-    _, which, counts = np.unique(user, return_inverse=True, return_counts=True)
-    to_come = np.cumsum(counts)[which] - 1 - np.arange(len(user))
-    parts: np.ndarray = np.where(counts[which] > 1, (2 - to_come).clip(0), 0)
-    return parts
+    counts = np.diff(np.flatnonzero(_begins(user)), append=len(user))  # of each user in turn
+    to_come = np.repeat(np.cumsum(counts), counts) - 1 - np.arange(len(user))
+    parts: np.ndarray = np.where(np.repeat(counts, counts) > 1, (2 - to_come).clip(0), 0)
+    return parts.astype(np.int8)
+
+
+def _begins(user: np.ndarray) -> np.ndarray:
+    """Mark where another user begins: (E) booleans; each user's examples are side by side."""
+    marks = np.ones(len(user), bool)
+    np.not_equal(user[1:], user[:-1], out=marks[1:])
+    return marks
 
 
 def _cuts(n: int, settings: Split) -> list[int]:
