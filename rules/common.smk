@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -12,6 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from recinterpreter.configuration import load, typed
+from recinterpreter.data.downloads import row_json, table
 from recinterpreter.errors import UserError
 from recinterpreter.settings.adapters import AdapterKind, Task
 from recinterpreter.settings.recommenders import Baseline, BaselineName, RecommenderName, UNTRAINED
@@ -22,8 +24,6 @@ from recinterpreter.workflow.inputs import (
     insist_on_files,
     language_model_identity,
     local_folder,
-    movielens_files,
-    steam_files,
 )
 from recinterpreter.workflow.machine import insist_on_links
 from recinterpreter.workflow.summary import closing_words, failure_words
@@ -296,27 +296,38 @@ def parts_of(outputs, gathered):
     return [path for part in part_of(outputs) for path in gathered(part, allow_missing=True)]
 
 
-def movielens_source(wildcards):
-    """What ingest_ml_100k reads: a folder or a zip of the user's, or the archive downloaded."""
-    return SETTINGS.data.ml_100k.path or rules.download_ml_100k.output.archive
+def ingest_settings(wildcards):
+    """How a data set is read."""
+    return SETTINGS.ingest(wildcards.dataset).as_json()
 
 
-def movielens_inputs(wildcards):
-    """The archive downloaded; no file of the user's, which counts by its content."""
-    return [] if SETTINGS.data.ml_100k.path else rules.download_ml_100k.output.archive
+@functools.cache
+def source_contents(dataset):
+    """What is in the user's files that a data set is read from; None where they are downloaded."""
+    return contents_of(SETTINGS.parts(dataset))
 
 
-def steam_source(wildcards):
-    """What check_steam and ingest_steam read: the user's catalogue and reviews, or those downloaded."""
-    return steam_files(SETTINGS.data.steam.path) or [*rules.download_steam.output]
+def downloaded(dataset):
+    """Paths of the files that are downloaded for a data set; none where the user has them."""
+    if SETTINGS.places(dataset):
+        return []
+    names = SETTINGS.origins[dataset].files.values()
+    return expand(rules.download_source.output, dataset=dataset, name=names)
 
 
-def steam_inputs(wildcards):
-    """The files downloaded; no file of the user's, which counts by its content."""
-    return [] if SETTINGS.data.steam.path else rules.download_steam.output
+def source_files(wildcards):
+    """What a source is read from, as words of a command: the user's files, or those downloaded."""
+    files = SETTINGS.places(wildcards.dataset) or downloaded(wildcards.dataset)
+    return shlex.join(files)
 
 
-def check_note(folder, settings, contents):
-    """Path of what the check of a source writes: another one for other settings or files."""
-    key = hashlib.sha256(f"{settings} {contents}".encode()).hexdigest()
-    return f"results/{folder}/raw/checked-{key[:12]}.json"
+def checked(wildcards):
+    """What the check of a source writes: another file for other settings or files."""
+    said = f"{ingest_settings(wildcards)} {source_contents(wildcards.dataset)}"
+    key = hashlib.sha256(said.encode()).hexdigest()[:12]
+    return expand(rules.check_source.output, dataset=wildcards.dataset, key=key)
+
+
+def reader_digest(stage, wildcards):
+    """Code of a stage that reads raw files, its reader with it."""
+    return code_digest(stage, reader=SETTINGS.origins[wildcards.dataset].reader)

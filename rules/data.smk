@@ -1,4 +1,4 @@
-# Events of four sources become the same tables: users, items, interactions, then examples.
+# Events of any source become the same tables: users, items, interactions, then examples.
 # Snakemake deletes a job's earlier outputs before it starts. So a source that can be bad is first
 # checked by a job of its own, named by its settings: what stood before a bad file or a bad
 # setting still stands after it, and where a good file and setting are named again it is up to date.
@@ -6,8 +6,7 @@
 # them another one, and one that came with an old date counts as well.
 
 
-MOVIELENS_CONTENTS = contents_of(movielens_files(SETTINGS.data.ml_100k.path))
-STEAM_CONTENTS = contents_of(steam_files(SETTINGS.data.steam.path))
+FROM_FILES = "|".join(map(re.escape, SETTINGS.origins))
 
 
 rule ingest_demo:
@@ -40,226 +39,88 @@ rule ingest_demo:
         " --log {log}"
 
 
-rule download_ml_100k:
+rule download_source:
     output:
-        archive="results/ml-100k/raw/ml-100k.zip",
+        "results/{dataset}/raw/{name}",
     log:
-        "results/logs/ml-100k/download_ml_100k/ml-100k.log",
+        "results/logs/{dataset}/download_source/{name}.log",
+    wildcard_constraints:
+        dataset=FROM_FILES,
+        name="|".join(re.escape(row.file) for row in table().values()),
     cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
     params:
-        code=code_digest("download_ml_100k"),
+        settings=lambda w: row_json(w.name),
+        code=code_digest("download_source"),
     shell:
-        "python -m recinterpreter.stages.download_ml_100k"
-        " --archive {output.archive}"
+        "python -m recinterpreter.stages.download_source"
+        " --settings {params.settings:q}"
+        " --file {output}"
         " --code {params.code}"
         " --log {log}"
 
 
-rule check_ml_100k:
+rule check_source:
     input:
-        movielens_inputs,
+        lambda w: downloaded(w.dataset),
     output:
-        found=check_note(
-            "ml-100k",
-            SETTINGS.ingest("ml-100k").as_json(),
-            MOVIELENS_CONTENTS,
-        ),
+        "results/{dataset}/raw/checked-{key}.json",
     log:
-        "results/logs/ml-100k/check_ml_100k/ml-100k.log",
+        "results/logs/{dataset}/check_source/{key}.log",
+    wildcard_constraints:
+        dataset=FROM_FILES,
+        key="[0-9a-f]{12}",
     conda:
         "../envs/python.yaml"
     threads: 1
     resources:
-        source=movielens_source,
+        files=source_files,
     params:
-        settings=SETTINGS.ingest("ml-100k").as_json(),
-        contents=MOVIELENS_CONTENTS,
-        code=code_digest("check_ml_100k"),
+        settings=ingest_settings,
+        contents=lambda w: source_contents(w.dataset),
+        code=lambda w: reader_digest("check_source", w),
     shell:
-        "python -m recinterpreter.stages.check_ml_100k"
+        "python -m recinterpreter.stages.check_source"
         " --settings {params.settings:q}"
-        " --source {resources.source:q}"
-        " --found {output.found}"
+        " --files {resources.files}"
+        " --found {output}"
         " --code {params.code}"
         " --log {log}"
 
 
-rule ingest_ml_100k:
+rule ingest_source:
     input:
-        movielens_inputs,
-        found=rules.check_ml_100k.output.found,
+        lambda w: downloaded(w.dataset),
+        found=checked,
     output:
-        users="results/ml-100k/users.parquet",
-        items_table="results/ml-100k/items.parquet",
-        interactions="results/ml-100k/interactions.parquet",
+        users="results/{dataset}/users.parquet",
+        items_table="results/{dataset}/items.parquet",
+        interactions="results/{dataset}/interactions.parquet",
     log:
-        "results/logs/ml-100k/ingest_ml_100k/ml-100k.log",
+        "results/logs/{dataset}/ingest_source/{dataset}.log",
+    wildcard_constraints:
+        dataset=FROM_FILES,
     cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
     resources:
-        source=movielens_source,
+        files=source_files,
     params:
-        settings=SETTINGS.ingest("ml-100k").as_json(),
-        contents=MOVIELENS_CONTENTS,
-        code=code_digest("ingest_ml_100k"),
+        settings=ingest_settings,
+        contents=lambda w: source_contents(w.dataset),
+        code=lambda w: reader_digest("ingest_source", w),
     shell:
-        "python -m recinterpreter.stages.ingest_ml_100k"
+        "python -m recinterpreter.stages.ingest_source"
         " --settings {params.settings:q}"
-        " --source {resources.source:q}"
+        " --files {resources.files}"
         " --users {output.users}"
         " --items {output.items_table}"
         " --interactions {output.interactions}"
         " --code {params.code}"
         " --log {log}"
-
-
-rule download_steam:
-    output:
-        games="results/steam/raw/steam_games.json.gz",
-        reviews="results/steam/raw/steam_reviews.json.gz",
-    log:
-        "results/logs/steam/download_steam/steam.log",
-    cache: CACHED
-    conda:
-        "../envs/python.yaml"
-    threads: 1
-    params:
-        code=code_digest("download_steam"),
-    shell:
-        "python -m recinterpreter.stages.download_steam"
-        " --games {output.games}"
-        " --reviews {output.reviews}"
-        " --code {params.code}"
-        " --log {log}"
-
-
-rule check_steam:
-    input:
-        steam_inputs,
-    output:
-        found=check_note("steam", SETTINGS.ingest("steam").as_json(), STEAM_CONTENTS),
-    log:
-        "results/logs/steam/check_steam/steam.log",
-    conda:
-        "../envs/python.yaml"
-    threads: 1
-    resources:
-        games=lambda w: steam_source(w)[0],
-        reviews=lambda w: steam_source(w)[1],
-    params:
-        settings=SETTINGS.ingest("steam").as_json(),
-        contents=STEAM_CONTENTS,
-        code=code_digest("check_steam"),
-    shell:
-        "python -m recinterpreter.stages.check_steam"
-        " --settings {params.settings:q}"
-        " --games {resources.games:q}"
-        " --reviews {resources.reviews:q}"
-        " --found {output.found}"
-        " --code {params.code}"
-        " --log {log}"
-
-
-rule ingest_steam:
-    input:
-        steam_inputs,
-        found=rules.check_steam.output.found,
-    output:
-        users="results/steam/users.parquet",
-        items_table="results/steam/items.parquet",
-        interactions="results/steam/interactions.parquet",
-    log:
-        "results/logs/steam/ingest_steam/steam.log",
-    cache: CACHED
-    conda:
-        "../envs/python.yaml"
-    threads: 1
-    resources:
-        games=lambda w: steam_source(w)[0],
-        reviews=lambda w: steam_source(w)[1],
-    params:
-        settings=SETTINGS.ingest("steam").as_json(),
-        contents=STEAM_CONTENTS,
-        code=code_digest("ingest_steam"),
-    shell:
-        "python -m recinterpreter.stages.ingest_steam"
-        " --settings {params.settings:q}"
-        " --games {resources.games:q}"
-        " --reviews {resources.reviews:q}"
-        " --users {output.users}"
-        " --items {output.items_table}"
-        " --interactions {output.interactions}"
-        " --code {params.code}"
-        " --log {log}"
-
-
-if "events" in SETTINGS.data.sources:
-
-    EVENTS_CONTENTS = contents_of([SETTINGS.data.events.events, SETTINGS.data.events.items])
-
-    rule check_events:
-        output:
-            found=check_note(
-                SETTINGS.data.events.name,
-                SETTINGS.ingest("events").as_json(),
-                EVENTS_CONTENTS,
-            ),
-        log:
-            f"results/logs/{SETTINGS.data.events.name}/check_events/events.log",
-        conda:
-            "../envs/python.yaml"
-        threads: 1
-        resources:
-            events_table=SETTINGS.data.events.events,
-            items_table=SETTINGS.data.events.items,
-        params:
-            settings=SETTINGS.ingest("events").as_json(),
-            contents=EVENTS_CONTENTS,
-            code=code_digest("check_events"),
-        shell:
-            "python -m recinterpreter.stages.check_events"
-            " --settings {params.settings:q}"
-            " --events-table {resources.events_table:q}"
-            " --items-table {resources.items_table:q}"
-            " --found {output.found}"
-            " --code {params.code}"
-            " --log {log}"
-
-    rule ingest_events:
-        input:
-            found=rules.check_events.output.found,
-        output:
-            users=f"results/{SETTINGS.data.events.name}/users.parquet",
-            items_table=f"results/{SETTINGS.data.events.name}/items.parquet",
-            interactions=f"results/{SETTINGS.data.events.name}/interactions.parquet",
-        log:
-            f"results/logs/{SETTINGS.data.events.name}/ingest_events/events.log",
-        cache: CACHED
-        conda:
-            "../envs/python.yaml"
-        threads: 1
-        resources:
-            events_table=SETTINGS.data.events.events,
-            items_table=SETTINGS.data.events.items,
-        params:
-            settings=SETTINGS.ingest("events").as_json(),
-            contents=EVENTS_CONTENTS,
-            code=code_digest("ingest_events"),
-        shell:
-            "python -m recinterpreter.stages.ingest_events"
-            " --settings {params.settings:q}"
-            " --events-table {resources.events_table:q}"
-            " --items-table {resources.items_table:q}"
-            " --users {output.users}"
-            " --items {output.items_table}"
-            " --interactions {output.interactions}"
-            " --code {params.code}"
-            " --log {log}"
 
 
 rule split_examples:

@@ -8,6 +8,7 @@ from typing import Any
 
 from recinterpreter import search
 from recinterpreter.blocks import LLM
+from recinterpreter.origins import ORIGINS
 from recinterpreter.settings.evidence import PLANTED_JUDGES
 
 Keys = tuple[str | int, ...]
@@ -15,7 +16,7 @@ Config = Mapping[str, Any]
 Contradictions = Iterator[tuple[Keys, str]]
 
 # Folders of results/ and of results/{dataset}/ that have an owner.
-_TAKEN_DATASETS = ("demo", "ml-100k", "steam", "report", "logs")
+_TAKEN_DATASETS = ("demo", *ORIGINS, "report", "logs")
 _TAKEN_LLMS = ("embedded", "recommenders", "states", "raw", "", ".", "..")
 
 ABSENT = object()

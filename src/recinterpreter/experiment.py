@@ -21,6 +21,7 @@ from recinterpreter.blocks import (
     StoredStates,
 )
 from recinterpreter.errors import UserError
+from recinterpreter.origins import ORIGINS, Origin
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
@@ -28,7 +29,6 @@ from recinterpreter.settings.data import (
     DemoSource,
     Domain,
     Ingest,
-    Source,
     Split,
     SteamSample,
 )
@@ -96,23 +96,55 @@ class Settings(Section):
         """Sources of states of edited histories, which are answered beside the others."""
         return [f"edit_{kind}" for kind in self.edits.kinds]
 
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """Where each data set that is read from files comes from, by the name of its folder."""
+        own = self.data.events
+        if "events" not in self.data.sources:
+            return ORIGINS
+        return {**ORIGINS, own.name: Origin("events", {"events": "", "items": ""}, own.domain)}
+
     def domain(self, dataset: str) -> Domain:
         """Which words the prompts of a data set use."""
-        own: dict[str, Domain] = {self.data.events.name: self.data.events.domain, "steam": "games"}
-        return own.get(dataset, "movies")
+        return self.origins[dataset].domain if dataset in self.origins else "movies"
 
-    def ingest(self, source: Source) -> Ingest:
-        """Settings of the stages that check and ingest a source; none of them says where it is."""
+    def places(self, dataset: str) -> list[str]:
+        """List what of the user's a data set is read from; nothing where it is downloaded."""
+        own = self.data.events
+        if dataset not in ORIGINS:
+            return [str(own.events), str(own.items)]
+        path = self.path(dataset)
+        return [] if path is None else ORIGINS[dataset].places(path)
+
+    def path(self, dataset: str) -> str | None:
+        """Where the user has the files of a data set that has a public origin."""
+        path: str | None = getattr(self.data, dataset.replace("-", "_")).path
+        return path
+
+    def parts(self, dataset: str) -> list[str]:
+        """List the user's files by whose content a data set counts; none where it is downloaded."""
+        path = self.path(dataset) if dataset in ORIGINS else None
+        return self.places(dataset) if path is None else ORIGINS[dataset].parts(path)
+
+    def ingest(self, dataset: str) -> Ingest:
+        """Settings of the stages that read a source; none of them says where it is."""
         columns = self.data.events.columns
         if self.data.min_rating is None:  # then nobody looks at ratings
             columns = columns.model_copy(update={"rating": None})
-        said: dict[Source, DemoSource | SteamSample | Columns | None] = {
-            "demo": self.data.demo,
-            "ml-100k": None,
-            "steam": SteamSample(**_shared(self.data.steam, SteamSample)),
+        said: dict[str | None, DemoSource | SteamSample | Columns] = {
+            None: self.data.demo,
+            "steam_sample": SteamSample(**_shared(self.data.steam, SteamSample)),
             "events": columns,
         }
-        return Ingest(min_rating=self.data.min_rating, titles=self.data.titles, source=said[source])
+        origin = self.origins.get(dataset)
+        reader = origin.reader if origin else None
+        return Ingest(
+            reader=reader,
+            files=list(origin.files) if origin else [],
+            min_rating=self.data.min_rating,
+            titles=self.data.titles,
+            source=said.get(reader),
+        )
 
     def training(
         self, recommender: str, seed: str, chosen: Mapping[str, Any] | None = None

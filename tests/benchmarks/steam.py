@@ -32,14 +32,17 @@ WORDS = re.findall(
 INGEST = """
 import sys
 from pathlib import Path
-from recinterpreter.data.readers.steam_sample import read_steam
+from recinterpreter.data.readers.steam_sample import read
 from recinterpreter.settings.data import Ingest
 settings = Ingest.model_validate_json(sys.argv[3])
-events, items = read_steam(Path(sys.argv[1]), Path(sys.argv[2]), settings, Path(sys.argv[2]).parent)
+files = dict(zip(settings.files, map(Path, sys.argv[1:3])))
+events = read(files, settings, Path(sys.argv[2]).parent).events.collect()
 status = Path("/proc/self/status").read_text()
 print(len(events), int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 """
 SETTINGS = {
+    "reader": "steam_sample",
+    "files": ["games", "reviews"],
     "min_rating": None,
     "titles": {"style": "paper", "allow_markup": False},
     "source": {"min_reviews": 20, "users": 1 / 3, "games": 1 / 3, "seed": 0},

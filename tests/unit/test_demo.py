@@ -17,6 +17,8 @@ NAMES = ("users", "items", "interactions", "preferences", "successors")
 
 def ingest(out: Path, items: int = 300, users: int = 600, seed: int = 0) -> Path:
     settings = Ingest(
+        reader=None,
+        files=[],
         min_rating=None,
         titles=Titles(style="paper", allow_markup=False),
         source=DemoSource(items=items, users=users, seed=seed),

@@ -11,8 +11,7 @@ from recinterpreter.data.download import download
 from recinterpreter.data.downloads import table
 from recinterpreter.errors import UserError
 from recinterpreter.settings.downloads import Download
-from recinterpreter.stages import download_ml_100k as stage
-from recinterpreter.stages import download_steam
+from recinterpreter.stages.download_source import download_source
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
 
@@ -239,21 +238,9 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         download(archive("http://127.0.0.1:9/x"), tmp_path / "data.zip", attempts=2, pause=0.001)
 
 
-def test_the_stage(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "table", lambda: {"ml-100k": archive(server.url)})
-    stage.download_ml_100k(archive=tmp_path / "ml-100k.zip")
+def test_the_stage(server: Server, tmp_path: Path) -> None:
+    download_source(settings=archive(server.url), file=tmp_path / "ml-100k.zip")
     assert (tmp_path / "ml-100k.zip").read_bytes() == CONTENT
-
-
-def test_both_files_of_steam(server: Server, tmp_path: Path, monkeypatch) -> None:
-    server.http.content = content = gzip.compress(CONTENT)
-    rows = {
-        "steam-games": archive(server.url, content),
-        "steam-reviews": archive(server.gzip_url, None),
-    }
-    monkeypatch.setattr(download_steam, "table", lambda: rows)
-    download_steam.download_steam(games=tmp_path / "g.gz", reviews=tmp_path / "r.gz")
-    assert (tmp_path / "g.gz").read_bytes() == (tmp_path / "r.gz").read_bytes() == content
 
 
 def test_the_catalogue_of_steam_is_pinned(shared_data: Path) -> None:

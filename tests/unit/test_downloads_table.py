@@ -8,6 +8,7 @@ import yaml
 
 from recinterpreter.data.downloads import TABLE, row_json, table
 from recinterpreter.errors import UserError
+from recinterpreter.origins import ORIGINS
 from recinterpreter.settings.downloads import Download
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
@@ -31,6 +32,13 @@ def test_no_address_stands_in_two_rows() -> None:
     assert len(set(urls)) == len(urls)
 
 
+def test_a_file_name_means_one_row_and_every_downloaded_file_has_one() -> None:
+    names = [row.file for row in table().values()]
+    assert len(set(names)) == len(names)
+    public = [origin.files.values() for origin in ORIGINS.values() if origin.downloaded]
+    assert {*names} == set().union(*public)
+
+
 def test_movielens_terms_are_shown() -> None:
     movielens = [row for row in table().values() if "grouplens" in row.urls[0]]
     assert movielens
@@ -40,7 +48,7 @@ def test_movielens_terms_are_shown() -> None:
 
 
 def test_a_stage_is_handed_its_row_in_one_line() -> None:
-    text = row_json("ml-100k")
+    text = row_json("ml-100k.zip")
     assert "\n" not in text
     assert Download.model_validate_json(text) == table()["ml-100k"]
     assert json.loads(text)["sha256"] == ROW["sha256"]

@@ -8,7 +8,7 @@ from recinterpreter import schemas, tables
 from recinterpreter.data.readers.events import read_events, read_items
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Columns, Ingest, Titles
-from recinterpreter.stages.ingest_events import ingest_events
+from recinterpreter.stages.ingest_source import ingest_source
 
 COLUMNS = Columns(user="who", item="what", time="when", title="name", rating=None)
 RATED = Columns(user="who", item="what", time="when", title="name", rating="stars")
@@ -177,15 +177,16 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
 
 def stage(tmp_path: Path, events_table: Path, items_table: Path, **changed: object) -> Path:
     settings = Ingest(
+        reader="events",
+        files=["events", "items"],
         min_rating=None,
         titles=Titles(style="raw", allow_markup=False),
         source=COLUMNS,
     )
     out = tmp_path / "out"
-    ingest_events(
+    ingest_source(
         settings=settings,
-        events_table=events_table,
-        items_table=items_table,
+        files=[events_table, items_table],
         users=out / "users.parquet",
         items=out / "items.parquet",
         interactions=out / "interactions.parquet",

@@ -8,14 +8,13 @@ import yaml
 
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
+from recinterpreter.origins import ORIGINS
 from recinterpreter.workflow.inputs import (
     contents_of,
     insist_on_files,
     language_model_files,
     language_model_identity,
     local_folder,
-    movielens_files,
-    steam_files,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -41,11 +40,11 @@ def touch(*files: Path) -> None:
 def test_both_files_of_a_movielens_folder_are_inputs(tmp_path: Path, inner: str) -> None:
     files = [tmp_path / inner / name for name in ("u.data", "u.item")]
     touch(*files)
-    assert movielens_files(str(tmp_path)) == [str(file) for file in files]
+    assert ORIGINS["ml-100k"].parts(str(tmp_path)) == [str(file) for file in files]
 
 
 def test_a_movielens_zip_is_one_input() -> None:
-    assert movielens_files("some/ml-100k.zip") == ["some/ml-100k.zip"]
+    assert ORIGINS["ml-100k"].parts("some/ml-100k.zip") == ["some/ml-100k.zip"]
 
 
 def test_contents_are_those_of_all_files_or_of_none(tmp_path: Path) -> None:
@@ -74,7 +73,8 @@ def test_a_local_llm_is_what_is_in_its_folder(tmp_path: Path) -> None:
 
 def test_steam_is_two_files(tmp_path: Path) -> None:
     files = [str(tmp_path / f"steam_{name}.json.gz") for name in ("games", "reviews")]
-    assert steam_files(str(tmp_path)) == files
+    assert ORIGINS["steam"].parts(str(tmp_path)) == files
+    assert ORIGINS["steam"].places(str(tmp_path)) == files
 
 
 def test_names_are_no_folders() -> None:

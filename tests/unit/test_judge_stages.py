@@ -42,6 +42,8 @@ def demo(tmp_path_factory) -> Path:
     names = ("users", "interactions", *PLANTED)
     ingest_demo(
         settings=Ingest(
+            reader=None,
+            files=[],
             min_rating=None,
             titles=Titles(style="paper", allow_markup=False),
             source=DemoSource(items=ITEMS, users=USERS, seed=0),

@@ -9,10 +9,12 @@ from recinterpreter import schemas, tables
 from recinterpreter.data.readers.ml_100k import read_movielens
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest, Split, Titles
-from recinterpreter.stages.ingest_ml_100k import ingest_ml_100k
+from recinterpreter.stages.ingest_source import ingest_source
 from recinterpreter.stages.split_examples import split_examples
 
 SETTINGS = Ingest(
+    reader="ml_100k",
+    files=["archive"],
     min_rating=None,
     titles=Titles(style="paper", allow_markup=False),
     source=None,
@@ -35,7 +37,7 @@ def write(folder: Path, events: list[str] = EVENTS, items: list[str] = ITEMS) ->
 
 def ingest(source: Path, out: Path) -> dict[str, Path]:
     paths = {name: out / f"{name}.parquet" for name in ("users", "items", "interactions")}
-    ingest_ml_100k(settings=SETTINGS, source=source, **paths)
+    ingest_source(settings=SETTINGS, files=[source], **paths)
     return paths
 
 

@@ -83,9 +83,12 @@ def test_how_an_llm_is_handled_is_in_no_settings_and_what_is_read_of_it_is() -> 
 def test_ingest_receives_what_is_said_of_its_own_source_and_never_where_it_is() -> None:
     own = {**CONFIG["data"]["events"], "events": "/e.csv", "items": "/i.csv"}
     steam = {**CONFIG["data"]["steam"], "path": "/s"}
-    moved = settings(data={"ml-100k": {"path": "/x"}, "steam": steam, "events": own})
-    for source in ("demo", "ml-100k", "steam", "events"):
-        assert moved.ingest(source) == settings().ingest(source)
+    sources = ["demo", "ml-100k", "steam", "events"]
+    here = settings(data={"sources": sources})
+    moved = {"sources": sources, "ml-100k": {"path": "/x"}, "steam": steam, "events": own}
+    moved = settings(data=moved)
+    for source in sources:
+        assert moved.ingest(source) == here.ingest(source)
     assert set(json.loads(moved.ingest("demo").as_json())["source"]) == {"items", "users", "seed"}
     assert moved.ingest("ml-100k").source is None
     sampled = {"min_reviews", "users", "games", "seed"}
@@ -95,9 +98,10 @@ def test_ingest_receives_what_is_said_of_its_own_source_and_never_where_it_is() 
 
 def test_a_column_of_ratings_counts_where_it_is_filtered_by() -> None:
     own = CONFIG["data"]["events"]
-    rated = {**own, "columns": {**own["columns"], "rating": "stars"}}
-    assert settings(data={"events": rated}).ingest("events").source.rating is None
-    filtered = settings(data={"events": rated, "min_rating": 3}).ingest("events")
+    columns = {**own["columns"], "rating": "stars"}
+    rated = {"sources": ["events"], "events": {**own, "columns": columns}}
+    assert settings(data=rated).ingest("events").source.rating is None
+    filtered = settings(data={**rated, "min_rating": 3}).ingest("events")
     assert filtered.source.rating == "stars"
 
 

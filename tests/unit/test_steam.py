@@ -18,15 +18,17 @@ from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
 from recinterpreter.data.readers import steam_sample
 from recinterpreter.data.readers.steam import read_games, read_reviews
-from recinterpreter.data.readers.steam_sample import read_steam
+from recinterpreter.data.readers.steam_sample import read
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest, SteamSample, Titles
-from recinterpreter.stages.check_steam import check_steam
-from recinterpreter.stages.ingest_steam import ingest_steam
+from recinterpreter.stages.check_source import check_source
+from recinterpreter.stages.ingest_source import ingest_source
 
 
 def sample(min_reviews: int = 1, users: float = 1.0, games: float = 1.0, seed: int = 0) -> Ingest:
     return Ingest(
+        reader="steam_sample",
+        files=["games", "reviews"],
         min_rating=None,
         titles=Titles(style="paper", allow_markup=False),
         source=SteamSample(min_reviews=min_reviews, users=users, games=games, seed=seed),
@@ -48,7 +50,8 @@ def catalogue(folder: Path, n: int = 9) -> Path:
 
 
 def events(folder: Path, settings: Ingest, *reviews: dict[str, Any]) -> list[tuple[str, str, int]]:
-    found, _ = read_steam(catalogue(folder), packed(folder / "r.gz", *reviews), settings, folder)
+    files = {"games": catalogue(folder), "reviews": packed(folder / "r.gz", *reviews)}
+    found = read(files, settings, folder).events.collect()
     return found.rows()
 
 
@@ -188,8 +191,8 @@ def test_the_three_tables(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
     games, reviews = catalogue(tmp_path), packed(tmp_path / "r.gz", *world())
     paths = {name: tmp_path / f"{name}.parquet" for name in ("users", "items", "interactions")}
     found = tmp_path / "raw" / "found.json"
-    check_steam(settings=sample(3), games=games, reviews=reviews, found=found)
-    ingest_steam(settings=sample(3), games=games, reviews=reviews, **paths)
+    check_source(settings=sample(3), files=[games, reviews], found=found)
+    ingest_source(settings=sample(3), files=[games, reviews], **paths)
     read = {name: tables.read(path, getattr(schemas, name.upper())) for name, path in paths.items()}
     assert read_json(found) == {name: len(table) for name, table in read.items()}
     assert {"Game 1", "Game 9"} <= set(read["items"]["title"].to_pylist())
@@ -210,7 +213,8 @@ def test_arbitrary_files_are_read_or_refused(tmp_path: Path, games, reviews, spo
     (tmp_path / "g.gz").write_bytes(gzip.compress(b"\n".join(games)) + spoilt)
     (tmp_path / "r.gz").write_bytes(gzip.compress(b"\n".join(reviews)))
     try:
-        found, items = read_steam(tmp_path / "g.gz", tmp_path / "r.gz", sample(), tmp_path)
+        files = {"games": tmp_path / "g.gz", "reviews": tmp_path / "r.gz"}
+        found, items = read(files, sample(), tmp_path)
     except UserError:
         return
-    assert set(found["item"]) == set(items["source_id"].to_pylist())
+    assert set(found.collect()["item"]) == {item for item, _ in items}

@@ -54,7 +54,7 @@ def test_an_overlay_of_ones_own_lies_over_a_preset(fresh):
     stale = fresh.stale("--configfile", relative(NAMED["paper"]), "mine.yaml")
     assert stale["try_recipe"] == 2 * 20
     assert "ask_judges" not in stale
-    assert stale["download_steam"] == stale["download_ml_100k"] == 1
+    assert stale["download_source"] == 3
     # SASRec and the one untrained, two tasks, two data sets
     assert stale["train_adapter"] == 2 * 2 * 2
 

@@ -122,7 +122,7 @@ def test_files_of_ones_own_count_by_content(fresh_tiny):
     assert fresh_tiny.stale(*moved) == {}
     events = fresh_tiny.folder / "there" / "e.csv"
     in_place_of(events, events.read_bytes().replace(b"u0,i0,0", b"u0,i1,0"))
-    assert set(fresh_tiny.stale(*moved)) >= {"check_events", "ingest_events", "audit_data"}
+    assert set(fresh_tiny.stale(*moved)) >= {"check_source", "ingest_source", "audit_data"}
 
 
 def test_an_llm_of_ones_own_counts_by_content(spoilable, shared_data):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
 from recinterpreter import schemas, tables
+from recinterpreter.data.raw import Raw
+from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
+from recinterpreter.settings.data import Ingest
+
+logger = logging.getLogger("recinterpreter")
 
 # one user each for train, validation and test
 FEWEST_USERS = 3
@@ -83,26 +89,28 @@ def _refuse_unknown(events: pl.LazyFrame, items: pa.Table, n_unknown: int) -> No
     )
 
 
-def check_dataset(
-    events: pl.DataFrame | pl.LazyFrame, catalogue: pa.Table, min_rating: float | None
-) -> dict[str, int]:
+def check_dataset(raw: Raw, settings: Ingest) -> dict[str, int]:
     """Find a source good, or raise the UserError that `write_dataset` would; return its counts."""
-    users, rows = _numbered(events, catalogue, min_rating)
+    catalogue = build_items(raw.items, settings.titles)
+    users, rows = _numbered(raw.events, catalogue, _least_rating(raw, settings))
     return {"users": len(users), "items": len(catalogue), "interactions": len(rows)}
 
 
 def write_dataset(
-    events: pl.DataFrame | pl.LazyFrame,
-    catalogue: pa.Table,
-    min_rating: float | None,
-    *,
-    users: Path,
-    items: Path,
-    interactions: Path,
+    raw: Raw, settings: Ingest, *, users: Path, items: Path, interactions: Path
 ) -> None:
     """Write a source's three tables: nothing is written before all of it is found good."""
-    user_rows, interaction_rows = build_interactions(events, catalogue, min_rating)
+    catalogue = build_items(raw.items, settings.titles)
+    user_rows, rows = build_interactions(raw.events, catalogue, _least_rating(raw, settings))
     tables.write(users, user_rows, schemas.USERS)
     tables.write(items, catalogue, schemas.ITEMS)
     counts = {"n_users": len(user_rows), "n_items": len(catalogue)}
-    tables.write(interactions, interaction_rows, schemas.INTERACTIONS, counts)
+    tables.write(interactions, rows, schemas.INTERACTIONS, counts)
+
+
+def _least_rating(raw: Raw, settings: Ingest) -> float | None:
+    """The rating below which events are dropped; None where none is, or there are no ratings."""
+    if settings.min_rating is None or raw.rated:
+        return settings.min_rating
+    logger.info("data.min_rating does not apply: there are no ratings here")
+    return None

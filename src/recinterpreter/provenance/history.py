@@ -34,7 +34,7 @@ class Job:
     @property
     def code_now(self) -> str | None:
         """Digest of the code its stage has now; None if there is no such stage any more."""
-        return _code_now(self.record["stage"])
+        return _code_now(self.record["stage"], self.record["settings"].get("reader"))
 
     @property
     def finished(self) -> str:
@@ -70,9 +70,9 @@ class File:
 
 
 @functools.cache
-def _code_now(stage: str) -> str | None:
+def _code_now(stage: str, reader: str | None) -> str | None:
     try:
-        return code_digest(stage)
+        return code_digest(stage, reader=reader)
     except FileNotFoundError:
         return None
 

@@ -29,7 +29,7 @@ class DemoSource(Section):
 
 
 class MovieLensSource(Section):
-    """MovieLens-100K: downloaded when path is null, else a folder or the zip."""
+    """A release of MovieLens: downloaded when path is null, else a folder or the zip."""
 
     path: str | None
 
@@ -70,11 +70,15 @@ class EventsSource(Section):
 
 
 class Ingest(Section):
-    """What an ingest stage receives: what is said of its source, and the rules all sources share.
+    """What the stages that read a source receive: how it is read, and the rules all sources share.
 
-    Never where files are: they count by what is in them.
+    reader: a module of `data.readers`, null where nothing is read; files: the names it has for its
+    files, in the order in which they are given; source: what is said of this source alone. Never
+    where files are: they count by what is in them.
     """
 
+    reader: str | None
+    files: list[str]
     min_rating: Number | None
     titles: Titles
     source: DemoSource | SteamSample | Columns | None

@@ -30,6 +30,11 @@ class Download(Section):
     sha256: Sha256 | None
     setting: Text
 
+    @property
+    def file(self) -> str:
+        """Its file name, the same at every address."""
+        return self.urls[0].rpartition("/")[2]
+
     @model_validator(mode="after")
     def _can_be_checked(self) -> Download:
         if self.sha256 is None and not self.urls[0].endswith((".gz", ".zip")):

@@ -14,7 +14,7 @@ from recinterpreter.command import OutputPath, command
 from recinterpreter.data import demo
 from recinterpreter.data.demo_titles import make_titles
 from recinterpreter.data.interactions import write_dataset
-from recinterpreter.data.titles import build_items
+from recinterpreter.data.raw import Raw
 from recinterpreter.settings.data import DemoSource, Ingest
 from recinterpreter.ticker import Ticker
 
@@ -35,28 +35,19 @@ def ingest_demo(
     source = settings.source
     if not isinstance(source, DemoSource):
         raise TypeError(f"wanted the settings of the demo, got {source!r}")
-    if settings.min_rating is not None:
-        logger.info("data.min_rating does not apply: the demo has no ratings")
     rng = np.random.default_rng(source.seed)
     titles, genres = make_titles(source.items, rng)
     world = demo.make_world(genres, rng)
-    catalogue = build_items(
-        [(f"film{n}", title) for n, title in enumerate(titles, start=1)], settings.titles
-    )
     last, following = np.nonzero(world.follows)
     likely = {"item_id": last + 1, "successor": following + 1}
     likely["probability"] = world.follows[last, following]
     tables.write(successors, likely, schemas.SUCCESSORS)
     blocks = _draw(world, source, preferences)
     histories, lengths = blocks["items"], blocks["lengths"]
-    write_dataset(
-        demo.make_events(histories, lengths, source.seed),
-        catalogue,
-        None,
-        users=users,
-        items=items,
-        interactions=interactions,
-    )
+    events = demo.make_events(histories, lengths, source.seed).lazy()
+    films = [(f"film{n}", title) for n, title in enumerate(titles, start=1)]
+    raw = Raw(events, films)
+    write_dataset(raw, settings, users=users, items=items, interactions=interactions)
     facts = _truth(blocks, demo.popularity_ranks(histories, lengths, source.items))
     write_json(truth, facts)
     logger.info(

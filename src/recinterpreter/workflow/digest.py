@@ -18,9 +18,15 @@ PACKAGE = Path(__file__).parents[1]
 _APART = ("gpus.py", "lock.py", "provenance", "ticker.py")
 
 
-def code_digest(stage: str, package: Path = PACKAGE) -> str:
-    """Digest what `python -m recinterpreter.stages.<stage>` can reach inside the package."""
-    return closure_digest([package / "stages" / f"{stage}.py"], package)
+def code_digest(stage: str, package: Path = PACKAGE, *, reader: str | None = None) -> str:
+    """Digest what `python -m recinterpreter.stages.<stage>` can reach inside the package.
+
+    reader: the one that the stage is told to read raw files with; no import statement names it.
+    """
+    entries = [package / "stages" / f"{stage}.py"]
+    if reader is not None:
+        entries.append(package / "data" / "readers" / f"{reader}.py")
+    return closure_digest(entries, package)
 
 
 def closure_digest(entries: Iterable[Path], package: Path = PACKAGE) -> str:

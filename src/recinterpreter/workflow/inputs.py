@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from recinterpreter.contents import MADE, digest_of
 from recinterpreter.errors import UserError
+from recinterpreter.origins import ORIGINS
 
 if TYPE_CHECKING:
     from recinterpreter.blocks import LLM
@@ -29,25 +30,6 @@ def contents_of(files: Iterable[str]) -> str | None:
     if not found or not all(file.is_file() for file in found):
         return None
     return digest_of(found)
-
-
-def movielens_files(path: str | None) -> list[str]:
-    """List what is read below `data.ml-100k.path`: the files of a folder, or the zip; or none."""
-    if path is None:
-        return []
-    source = Path(path)
-    if not source.is_dir():
-        return [path]
-    inner = source / "ml-100k"
-    folder = inner if inner.is_dir() and not (source / "u.data").exists() else source
-    return [str(folder / name) for name in ("u.data", "u.item")]
-
-
-def steam_files(path: str | None) -> list[str]:
-    """List what is read below `data.steam.path`: the catalogue, then the reviews; or none."""
-    if path is None:
-        return []
-    return [str(Path(path, name)) for name in ("steam_games.json.gz", "steam_reviews.json.gz")]
 
 
 def local_folder(source: str) -> str | None:
@@ -79,18 +61,14 @@ def language_model_identity(llm: LLM) -> str:
 
 def insist_on_files(settings: Settings) -> None:
     """Raise UserError with every file that the settings name and that is not there."""
-    data, wanted = settings.data, []
-    if "ml-100k" in data.sources:
-        words = "a folder with u.data and u.item, or the zip, or null to download it"
-        wanted += [("ml-100k.path", file, words) for file in movielens_files(data.ml_100k.path)]
-    if "steam" in data.sources:
-        words = (
-            "a folder with steam_games.json.gz and steam_reviews.json.gz, or null to download them"
-        )
-        wanted += [("steam.path", file, words) for file in steam_files(data.steam.path)]
-    if "events" in data.sources:
-        for key, table in (("events", data.events.events), ("items", data.events.items)):
-            wanted.append((f"events.{key}", str(table), "a CSV or Parquet table"))
+    wanted = []
+    for dataset in settings.datasets:
+        if dataset in ORIGINS:
+            words = ORIGINS[dataset].wanted
+            wanted += [(f"{dataset}.path", file, words) for file in settings.parts(dataset)]
+        elif dataset in settings.origins:
+            tables = zip(settings.origins[dataset].files, settings.places(dataset), strict=True)
+            wanted += [(f"events.{key}", table, "a CSV or Parquet table") for key, table in tables]
     missing = [
         f"data.{key}: {file}: no such file; wanted {words}"
         for key, file, words in wanted

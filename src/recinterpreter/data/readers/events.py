@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from recinterpreter import tables
-from recinterpreter.data.titles import build_items
+from recinterpreter.data.raw import Raw
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Columns, Ingest
 
@@ -17,15 +18,13 @@ from recinterpreter.settings.data import Columns, Ingest
 _LATEST = 253_402_300_799  # 9999-12-31: beyond it, seconds are milliseconds
 
 
-def read_tables(
-    events_table: Path, items_table: Path, settings: Ingest
-) -> tuple[pl.DataFrame, pa.Table]:
-    """Read the user's two tables: (events as `read_events` gives them, ITEMS)."""
+def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
+    """Read the user's two tables, `events` and `items`; UserError for what cannot be read."""
     columns = settings.source
     if not isinstance(columns, Columns):
         raise TypeError(f"wanted the names of the user's columns, got {columns!r}")
-    catalogue = build_items(read_items(items_table, columns), settings.titles)
-    return read_events(events_table, columns, settings.min_rating), catalogue
+    items = read_items(files["items"], columns)
+    return Raw(read_events(files["events"], columns, settings.min_rating).lazy(), items)
 
 
 def read_items(path: Path, columns: Columns) -> list[tuple[str, str]]:

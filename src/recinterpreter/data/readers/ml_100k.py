@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from recinterpreter.data.raw import Raw
 from recinterpreter.errors import UserError
+from recinterpreter.settings.data import Ingest
 
 # The archive keeps its files in a folder of this name; a folder may be that one or its parent.
 _INNER = "ml-100k"
@@ -19,12 +22,17 @@ _EVENT_FIELDS = ("user id", "item id", "rating", "timestamp")
 _UTF8_PAIR = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
 
 
-def read_movielens(source: Path) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
-    """Read events (user, item, time, rating) in the order of u.data, and (id, raw title) rows.
+def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
+    """Read `archive`, the zip or a folder: events in the order of u.data, all items of u.item.
 
-    Every item of u.item is returned, rated or not. Raises UserError with file, line number, what
-    was got, what was wanted and what to do.
+    Raises UserError with file, line number, what was got, what was wanted and what to do.
     """
+    events, items = read_movielens(files["archive"])
+    return Raw(events.lazy(), items)
+
+
+def read_movielens(source: Path) -> tuple[pl.DataFrame, list[tuple[str, str]]]:
+    """Read events (user, item, time, rating) and (id, raw title) rows, as `read` does."""
     items = _parse_items(_content(source, "u.item"), f"{source}: u.item")
     known = np.array([int(item) for item, _ in items])
     return _parse_events(_content(source, "u.data"), f"{source}: u.data", known), items

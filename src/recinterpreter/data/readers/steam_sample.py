@@ -15,17 +15,16 @@ so are these rules, in this order:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from recinterpreter import schemas, tables
+from recinterpreter.data.raw import Raw
 from recinterpreter.data.readers.steam import read_games, read_reviews
-from recinterpreter.data.titles import build_items
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest, SteamSample
 
@@ -40,10 +39,8 @@ _ROWS = 2**17
 _COLUMNS = schemas.REVIEWS.names
 
 
-def read_steam(
-    games: Path, reviews: Path, settings: Ingest, scratch: Path
-) -> tuple[pl.DataFrame, pa.Table]:
-    """Read the two raw files: (events of the columns user, item and time, ITEMS).
+def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
+    """Read `games` and `reviews`: the events drawn, and the games they are of.
 
     Reviews go through a table in the folder `scratch`, which is deleted again. Raises UserError
     for files that cannot be used, and where nothing is left.
@@ -51,8 +48,7 @@ def read_steam(
     source = settings.source
     if not isinstance(source, SteamSample):
         raise TypeError(f"wanted the settings of Steam, got {source!r}")
-    if settings.min_rating is not None:
-        logger.info("data.min_rating does not apply: reviews of Steam have no ratings")
+    games, reviews = files["games"], files["reviews"]
     titles = dict(read_games(games))
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch, prefix=".steam-") as folder:
@@ -74,7 +70,7 @@ def read_steam(
         "they differ: the paper does not say which thirds it drew, whether it took users before or "
         "after games, nor what it made of a game that a user reviewed twice"
     )
-    return events, build_items(items, settings.titles)
+    return Raw(events.lazy(), items)
 
 
 def _store(reviews: Path, table: Path, known: list[str]) -> np.ndarray:
