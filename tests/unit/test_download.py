@@ -1,197 +1,273 @@
+"""Downloads end right or with a clear error, never with a bad file in place."""
+
 import gzip
 import hashlib
-import threading
+import io
+import random
+import resource
+import zipfile
+from collections import namedtuple
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hostile_server import CONTENT, PAGE, Server, row, running
 
+from recinterpreter.data import transfer
 from recinterpreter.data.download import download
 from recinterpreter.data.downloads import table
 from recinterpreter.errors import UserError
 from recinterpreter.settings.downloads import Download
 from recinterpreter.stages.download_source import download_source
 
-CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+HALF, THREE_QUARTERS = "bytes=256000-", "bytes=384000-"
 
 
-class Server:
-    """A local file server; each request takes the next of the planned behaviours, then serves.
-
-    cut: half of what is asked for, then the connection ends; busy: 503; plain: whole, whatever
-    range is asked for; shifted: a range that was not asked for; missing: 404; refuse: 416;
-    short, long: another file; endless: no length, more bytes than there should be.
-    """
-
-    def __init__(self) -> None:
-        self.plan: list[str] = []
-        self.ranges: list[str | None] = []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = self.headers.get("Range")
-                server.ranges.append(asked)
-                behaviour = server.plan.pop(0) if server.plan else "serve"
-                serve(self, behaviour, asked)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.http.content = CONTENT
-        self.url = f"http://127.0.0.1:{self.http.server_port}/data.zip"
-        self.gzip_url = f"http://127.0.0.1:{self.http.server_port}/data.gz"
-
-
-def serve(handler: BaseHTTPRequestHandler, behaviour: str, asked: str | None) -> None:
-    refusals = {"busy": 503, "missing": 404, "refuse": 416}
-    if behaviour in refusals:
-        handler.send_response(refusals[behaviour])
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-        return
-    content = handler.server.content
-    content = {"short": content[:-1], "long": content + b"!", "endless": content + b"!"}.get(
-        behaviour, content
-    )
-    start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-    start += behaviour == "shifted"
-    if start >= len(content):
-        handler.send_response(416)
-        handler.send_header("Content-Range", f"bytes */{len(content)}")
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-        return
-    if asked and behaviour != "plain":
-        handler.send_response(206)
-        handler.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-    else:
-        start = 0
-        handler.send_response(200)
-    body = content[start:]
-    if behaviour != "endless":
-        handler.send_header("Content-Length", str(len(body)))
-    handler.end_headers()
-    if behaviour == "cut":
-        body = body[: len(body) // 2]
-    handler.wfile.write(body)
-    handler.close_connection = True
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXIES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    running = Server()
-    thread = threading.Thread(target=running.http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield running
-    running.http.shutdown()
-    running.http.server_close()
-    thread.join(timeout=5)
+def server() -> Iterator[Server]:
+    with running() as started:
+        yield started
 
 
-def archive(url: str, content: bytes | None = CONTENT) -> Download:
-    """A row of the table; without content its bytes are not known."""
-    return Download(
-        name="data",
-        urls=[url],
-        licence="free",
-        notice=None,
-        bytes=None if content is None else len(content),
-        sha256=None if content is None else hashlib.sha256(content).hexdigest(),
-        setting="data.path",
-    )
+@pytest.fixture
+def mirror() -> Iterator[Server]:
+    with running() as started:
+        yield started
 
 
-def fetch(server: Server, target: Path, attempts: int = 4) -> None:
-    download(archive(server.url), target, attempts=attempts, pause=0.001)
+def fetch(wanted: Download, target: Path, attempts: int = 4) -> None:
+    download(wanted, target, attempts=attempts, pause=0.001)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize(
     ("plan", "ranges"),
     [
         ([], [None]),
-        (["busy", "busy"], [None, None, None]),
+        (["busy", "later"], [None, None, None]),
         # half, then half of the rest, then the rest
-        (["cut", "cut"], [None, "bytes=256000-", "bytes=384000-"]),
-        (["cut", "busy", "serve"], [None, "bytes=256000-", "bytes=256000-"]),
-        (["cut", "plain"], [None, "bytes=256000-"]),
-        (["cut", "shifted"], [None, "bytes=256000-", None]),
-        (["cut", "refuse"], [None, "bytes=256000-", None]),
+        (["cut", "cut"], [None, HALF, THREE_QUARTERS]),
+        (["cut", "busy", "serve"], [None, HALF, HALF]),
+        (["cut", "plain"], [None, HALF]),
+        (["cut", "shifted"], [None, HALF, None]),
+        (["cut", "refuse"], [None, HALF, None]),
+        (["cut 0", "cut 1"], [None, None, "bytes=1-"]),
+        (["nonsense", "cut"], [None, None, HALF]),
+        (["unasked"], [None, HALF]),
+        (["moved"], [None, None]),
+        (["moved", "cut", "moved"], [None, None, HALF, HALF]),
+        (["packed"], [None]),
+        # no range can be asked of what was packed on the way
+        (["cut", "packed"], [None, HALF]),
+        # a byte that was wrong in the first piece shows in the end: once more, as a whole
+        (["corrupt 256000"], [None, HALF, None]),
     ],
 )
 def test_it_arrives_whole(
     server: Server, tmp_path: Path, plan: list[str], ranges: list[str | None]
 ) -> None:
     server.plan = list(plan)
-    target = tmp_path / "raw" / "data.zip"
-    fetch(server, target)
-    assert target.read_bytes() == CONTENT
+    fetch(row(server.url), tmp_path / "raw" / "data.zip")
+    assert (tmp_path / "raw" / "data.zip").read_bytes() == CONTENT
     assert server.ranges == ranges
-    assert [path.name for path in target.parent.iterdir()] == ["data.zip"]
+    assert names(tmp_path / "raw") == ["data.zip"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        ("short", "the server has 511999 bytes, wanted 512000"),
+        ("long", "the server has 512001 bytes, wanted 512000"),
+        ("lying", "the server has 512001 bytes, wanted 512000"),
+        ("endless", "has more than 512000 bytes"),
+        ("missing", "answered 404 Not Found"),
+        ("forbidden", "answered 403 Forbidden"),
+        ("page", "a web page came in place of the file"),
+        ("disguised", f"has {len(PAGE)} bytes, wanted 512000; .* a proxy answers in its place"),
+        ("corrupt", "wrong checksum: got sha256 [0-9a-f]{64}, wanted [0-9a-f]{64}"),
+    ],
+)
+def test_what_no_retry_can_mend_fails_at_once(
+    server: Server, tmp_path: Path, behaviour: str, told: str
+) -> None:
+    server.plan = [behaviour]
+    with pytest.raises(UserError, match=f"(?s){told}.*set data.path to where it is"):
+        fetch(row(server.url), tmp_path / "data.zip")
+    assert len(server.ranges) == 1
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        ("busy", r"not downloaded after 4 attempts \(the server answered 503"),
+        ("cut 0", r"not downloaded after 4 attempts \(peer closed connection"),
+        ("nonsense", r"not downloaded after 4 attempts \("),
+        ("loop", "maximum allowed redirects"),
+    ],
+)
+def test_what_never_mends_fails_in_the_end(
+    server: Server, tmp_path: Path, behaviour: str, told: str
+) -> None:
+    server.always = behaviour
+    with pytest.raises(UserError, match=f"(?s){told}.*set data.path"):
+        fetch(row(server.url), tmp_path / "data.zip")
+    assert "data.zip" not in names(tmp_path)
+
+
+BEHAVIOURS = [
+    *("serve", "cut", "busy", "later", "missing", "refuse", "plain", "careless", "shifted"),
+    *("unasked", "nonsense", "short", "long", "endless", "lying", "corrupt", "corrupt 99999"),
+    *("page", "disguised", "packed", "loop", "moved"),
+]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_a_server_does_no_bad_file_gets_the_name(
+    server: Server, tmp_path: Path, seed: int, known: bool
+) -> None:
+    rng = random.Random(seed)
+    server.content = content = CONTENT if known else gzip.compress(rng.randbytes(100_000))
+    server.plan = [
+        f"cut {rng.randrange(len(content))}" if rng.random() < 0.5 else rng.choice(BEHAVIOURS)
+        for _ in range(6)
+    ]
+    plan, target = list(server.plan), tmp_path / "data"
+    wanted = row(server.url) if known else row(server.gzip_url, content=None)
+    for _ in plan:
+        try:
+            fetch(wanted, target)
+        except UserError:
+            assert not target.exists()
+        else:
+            break
+    # a run for each mishap: now the plan is at its end, and all has come
+    assert target.read_bytes() == content, plan
+    assert names(tmp_path) == ["data"]
+
+
+def test_attempts_that_get_on_are_not_counted(server: Server, tmp_path: Path) -> None:
+    server.content = content = CONTENT * 20
+    server.plan = [f"cut {2**20 + n}" for n in range(9)]
+    fetch(row(server.url, content=content), tmp_path / "data.zip", attempts=2)
+    assert (tmp_path / "data.zip").read_bytes() == content
+
+
+def test_a_trickle_is_given_up_and_gone_on_from(
+    server: Server, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(transfer, "_WINDOW", 0.1)
+    monkeypatch.setattr(transfer, "_LEAST", 100_000)
+    server.plan = ["trickle"]
+    fetch(row(server.url), tmp_path / "data.zip")
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+    assert len(server.ranges) == 2
+    assert server.ranges[1] is not None
 
 
 def test_the_next_call_goes_on(server: Server, tmp_path: Path) -> None:
-    target = tmp_path / "data.zip"
     server.plan = ["cut", "busy"]
-    with pytest.raises(UserError, match=r"not downloaded after 2 attempts .*503.*set data.path"):
-        fetch(server, target, attempts=2)
-    assert not target.exists()
-    assert (tmp_path / ".data.zip.part").stat().st_size == len(CONTENT) // 2
-    fetch(server, target)
-    assert target.read_bytes() == CONTENT
-    assert server.ranges[-1] == "bytes=256000-"
+    with pytest.raises(UserError, match=r"503(?s:.*)run again to go on from .*\.data\.zip\.part"):
+        fetch(row(server.url), tmp_path / "data.zip", attempts=2)
+    assert (tmp_path / ".data.zip.part").read_bytes() == CONTENT[: len(CONTENT) // 2]
+    fetch(row(server.url), tmp_path / "data.zip")
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+    assert server.ranges[-1] == HALF
+
+
+@pytest.mark.parametrize("etag", ['"2"', 'W/"1"', None])
+@pytest.mark.parametrize("behaviour", ["serve", "careless"])
+def test_two_versions_of_a_file_are_never_glued(
+    server: Server, tmp_path: Path, etag: str | None, behaviour: str
+) -> None:
+    """Its tag changes with the file; or there is none, and the checksum shows it."""
+    old, new = (gzip.compress(bytes([n]) * 200_000 + CONTENT, 0) for n in (1, 2))
+    server.etag = etag and etag.replace("2", "1")
+    server.content, server.plan = old, ["cut", "missing"]
+    wanted = row(server.gzip_url, content=None)
+    with pytest.raises(UserError, match="answered 404"):
+        fetch(wanted, tmp_path / "data.gz")
+    assert (tmp_path / ".data.gz.part").exists()
+    server.content, server.etag, server.plan = new, etag, [behaviour]
+    fetch(wanted, tmp_path / "data.gz")
+    assert (tmp_path / "data.gz").read_bytes() == new
+
+
+@pytest.mark.parametrize("part", [CONTENT[:1000], CONTENT + b"more", bytes(len(CONTENT))])
+@pytest.mark.parametrize(
+    "note", [None, "", "[]", '{"url": "http://elsewhere/", "validator": null}']
+)
+def test_a_part_of_unknown_origin_is_begun_anew(
+    server: Server, tmp_path: Path, part: bytes, note: str | None
+) -> None:
+    (tmp_path / ".data.zip.part").write_bytes(part)
+    if note is not None:
+        (tmp_path / ".data.zip.part.json").write_text(note)
+    fetch(row(server.url), tmp_path / "data.zip")
+    assert server.ranges == [None]
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+    assert names(tmp_path) == ["data.zip"]
 
 
 def test_a_part_that_is_whole_needs_no_server(tmp_path: Path) -> None:
     (tmp_path / ".data.zip.part").write_bytes(CONTENT)
-    download(archive("http://127.0.0.1:9/none"), tmp_path / "data.zip", attempts=1)
+    fetch(row("http://127.0.0.1:9/none"), tmp_path / "data.zip", attempts=1)
     assert (tmp_path / "data.zip").read_bytes() == CONTENT
 
 
-def test_a_part_that_is_too_long_is_begun_anew(server: Server, tmp_path: Path) -> None:
-    (tmp_path / ".data.zip.part").write_bytes(CONTENT + b"more")
-    fetch(server, tmp_path / "data.zip")
-    assert server.ranges == [None]
-    assert (tmp_path / "data.zip").read_bytes() == CONTENT
-
-
-def test_a_wrong_checksum_names_both_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_wrong_checksum_names_both(server: Server, tmp_path: Path) -> None:
     wrong = bytes(reversed(CONTENT))
-    with pytest.raises(UserError, match="wrong checksum") as caught:
-        download(archive(server.url, wrong), tmp_path / "data.zip")
-    assert hashlib.sha256(CONTENT).hexdigest() in str(caught.value)
-    assert hashlib.sha256(wrong).hexdigest() in str(caught.value)
-    assert not list(tmp_path.iterdir())
-
-
-def test_an_earlier_download_stays_untouched(server: Server, tmp_path: Path) -> None:
     (tmp_path / "data.zip").write_bytes(b"earlier")
-    with pytest.raises(UserError):
-        download(archive(server.url, bytes(len(CONTENT))), tmp_path / "data.zip")
+    with pytest.raises(UserError, match="wrong checksum") as caught:
+        fetch(row(server.url, content=wrong), tmp_path / "data.zip")
+    for content in (CONTENT, wrong):
+        assert hashlib.sha256(content).hexdigest() in str(caught.value)
+    assert names(tmp_path) == ["data.zip"]
     assert (tmp_path / "data.zip").read_bytes() == b"earlier"
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "complaint"),
-    [
-        ("short", "has 511999 bytes, wanted 512000"),
-        ("long", "has 512001 bytes, wanted 512000"),
-        ("endless", "has more than 512000 bytes"),
-        ("missing", "answered 404"),
-    ],
+    "behaviour", ["missing", "busy", "corrupt", "short", "page", "loop", "cut"]
 )
-def test_what_no_retry_can_mend_fails_at_once(
-    server: Server, tmp_path: Path, behaviour: str, complaint: str
+def test_a_mirror_gives_what_the_official_address_does_not(
+    server: Server, mirror: Server, tmp_path: Path, behaviour: str
 ) -> None:
-    server.plan = [behaviour]
-    with pytest.raises(UserError, match=complaint):
-        fetch(server, tmp_path / "data.zip")
-    assert len(server.ranges) == 1
-    assert not list(tmp_path.iterdir())
+    server.always = behaviour
+    mirror.etag = None
+    fetch(row(server.url, mirror.url), tmp_path / "data.zip", attempts=2)
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+    assert mirror.ranges == [None]  # never glued to what came from elsewhere
+
+
+def test_a_mirror_is_not_asked_without_need(server: Server, mirror: Server, tmp_path: Path) -> None:
+    server.plan = ["cut", "busy"]
+    fetch(row(server.url, mirror.url), tmp_path / "data.zip")
+    assert not mirror.ranges
+
+
+def test_when_no_address_gives_it_all_are_told(
+    server: Server, mirror: Server, tmp_path: Path
+) -> None:
+    server.always, mirror.always = "missing", "corrupt"
+    with pytest.raises(UserError) as caught:
+        fetch(row(server.url, mirror.url), tmp_path / "data.zip")
+    first, official, copy, advice = str(caught.value).split("\n")
+    assert first == "data is not downloaded: no address gives it:"
+    assert official == f"  {server.url}: the server answered 404 Not Found"
+    assert copy.startswith(f"  {mirror.url}: wrong checksum: got sha256 ")
+    assert advice.endswith("set data.path to where it is")
 
 
 @pytest.mark.parametrize(
@@ -201,50 +277,131 @@ def test_what_no_retry_can_mend_fails_at_once(
         (["cut", "cut", "busy"], [None, "half", "three quarters", "three quarters"]),
         (["cut", "plain"], [None, "half"]),
         (["cut", "refuse"], [None, "half", None]),
+        # after a length that is a lie, nothing is left to ask for
+        (["lying"], [None, "all"]),
+        (["unasked"], [None, "half"]),
     ],
 )
 def test_a_gzip_of_unknown_length_arrives_whole(
     server: Server, tmp_path: Path, plan: list[str], ranges: list[str | None]
 ) -> None:
-    server.http.content = content = gzip.compress(CONTENT, 0)
-    half = len(content) // 2
-    asked = {"half": half, "three quarters": half + (len(content) - half) // 2}
+    server.content = content = gzip.compress(CONTENT, 0)
+    half, whole = len(content) // 2, len(content)
+    asked = {"half": half, "three quarters": half + (whole - half) // 2, "all": whole}
     server.plan = list(plan)
-    download(archive(server.gzip_url, None), tmp_path / "data.gz", pause=0.001)
+    fetch(row(server.gzip_url, content=None), tmp_path / "data.gz")
     assert (tmp_path / "data.gz").read_bytes() == content
     assert server.ranges == [r and f"bytes={asked[r]}-" for r in ranges]
 
 
-def test_a_whole_part_of_unknown_length_is_taken(server: Server, tmp_path: Path) -> None:
-    server.http.content = content = gzip.compress(CONTENT)
-    (tmp_path / ".data.gz.part").write_bytes(content)
-    download(archive(server.gzip_url, None), tmp_path / "data.gz", pause=0.001)
-    assert (tmp_path / "data.gz").read_bytes() == content
-    assert server.ranges == [f"bytes={len(content)}-"]
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("u.data", CONTENT[:5000])
+    return buffer.getvalue()
 
 
-@pytest.mark.parametrize("spoil", [bytes.lower, lambda c: c[:-5], lambda c: c + b"<html>"])
-def test_of_unknown_length_the_gzip_vouches_for_itself(server, tmp_path, spoil) -> None:
-    server.http.content = spoil(gzip.compress(bytes(range(65, 90))))
-    with pytest.raises(UserError, match="damaged or truncated gzip file"):
-        download(archive(server.gzip_url, None), tmp_path / "data.gz", pause=0.001)
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize("name", ["data.gz", "data.zip"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c[:-5],
+        lambda c: b"<html>" + c[6:],
+        lambda c: c[:100] + bytes([c[100] ^ 1]) + c[101:],
+        lambda _: PAGE,
+        lambda _: b"",
+    ],
+    ids=["cut", "overwritten", "a bit flipped", "a page", "nothing"],
+)
+def test_of_unknown_bytes_the_archive_vouches_for_itself(server, tmp_path, spoil, name) -> None:
+    whole = gzip.compress(CONTENT[:5000], 0) if name == "data.gz" else zipped()
+    server.content = spoil(whole)
+    wanted = row(f"{server.address}/{name}", content=None)
+    with pytest.raises(UserError, match=r"a damaged (or truncated )?(gzip|zip) file"):
+        fetch(wanted, tmp_path / name)
+    assert not names(tmp_path)
+    server.content = whole
+    fetch(wanted, tmp_path / name)
+    assert (tmp_path / name).read_bytes() == whole
 
 
-def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gzip_that_is_packed_on_the_way_is_told(server: Server, tmp_path: Path) -> None:
+    server.content, server.plan = gzip.compress(CONTENT), ["packed"]
+    with pytest.raises(UserError, match="a gzip within a gzip"):
+        fetch(row(server.gzip_url, content=None), tmp_path / "data.gz")
+    assert not names(tmp_path)
+
+
+def test_no_network(tmp_path: Path) -> None:
+    # port 9 (discard): nobody listens
+    wanted = row("http://127.0.0.1:9/data.zip")
+    told = r"(?s)after 2 attempts .*refused.*on a machine with a network .* set data.path"
+    with pytest.raises(UserError, match=told):
+        fetch(wanted, tmp_path / "data.zip", attempts=2)
+    assert not names(tmp_path)
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_asked(server, tmp_path, monkeypatch, variable) -> None:
+    monkeypatch.setenv(variable, server.address)
+    fetch(row("http://files.invalid/data.zip"), tmp_path / "data.zip")
+    assert server.asked_for == ["http://files.invalid/data.zip"]
+
+
+def test_no_proxy_is_respected(server: Server, mirror: Server, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", mirror.address)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with pytest.raises(UserError, match="not downloaded after 2 attempts"):
-        # port 9 (discard): nobody listens
-        download(archive("http://127.0.0.1:9/x"), tmp_path / "data.zip", attempts=2, pause=0.001)
+    fetch(row(server.url), tmp_path / "data.zip")
+    assert not mirror.asked_for
+
+
+@pytest.mark.parametrize("proxy", ["ftp://127.0.0.1:1", "socks5://127.0.0.1:1", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(UserError, match="the proxy that the environment names cannot be used"):
+        fetch(row("http://files.invalid/data.zip"), tmp_path / "data.zip")
+
+
+def test_a_disk_without_room_is_told_before(server: Server, tmp_path: Path, monkeypatch) -> None:
+    usage = namedtuple("usage", "free")(free=10_000)
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=r"0\.00 GB are free, 0\.00 GB are to come; make room"):
+        fetch(row(server.url), tmp_path / "data.zip")
+    assert not names(tmp_path)
+
+
+def test_a_disk_that_fills_up_is_told_and_what_came_is_kept(server: Server, tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match="File too large; what has come is kept, make room"):
+            fetch(row(server.url), tmp_path / "data.zip")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    fetch(row(server.url), tmp_path / "data.zip")
+    assert server.ranges == [None, "bytes=100000-"]
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+
+
+def test_terms_are_shown_once_before_and_kept_beside(server, tmp_path, caplog) -> None:
+    server.plan = ["cut", "busy"]
+    with caplog.at_level("INFO", "recinterpreter"):
+        fetch(row(server.url, notice="Cite us.\n"), tmp_path / "data.zip")
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[:3] == [f"data from {server.url}", "Licence: free", "Cite us."]
+    assert lines.count("Cite us.") == 1
+    assert names(tmp_path) == ["data.zip", "data.zip.LICENCE.txt"]
+    kept = (tmp_path / "data.zip.LICENCE.txt").read_text()
+    assert kept == f"data from {server.url}\nLicence: free\nCite us.\n"
 
 
 def test_the_stage(server: Server, tmp_path: Path) -> None:
-    download_source(settings=archive(server.url), file=tmp_path / "ml-100k.zip")
-    assert (tmp_path / "ml-100k.zip").read_bytes() == CONTENT
+    download_source(settings=row(server.url), file=tmp_path / "data.zip")
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
 
 
 def test_the_catalogue_of_steam_is_pinned(shared_data: Path) -> None:
     content = (shared_data / "steam" / "steam_games.json.gz").read_bytes()
-    row = table()["steam-games"]
-    assert len(content) == row.bytes
-    assert hashlib.sha256(content).hexdigest() == row.sha256
+    pinned = table()["steam-games"]
+    assert len(content) == pinned.bytes
+    assert hashlib.sha256(content).hexdigest() == pinned.sha256

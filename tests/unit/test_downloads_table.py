@@ -39,6 +39,11 @@ def test_a_file_name_means_one_row_and_every_downloaded_file_has_one() -> None:
     assert {*names} == set().union(*public)
 
 
+def test_a_file_is_found_by_its_name() -> None:
+    files = [row.file for row in table().values()]
+    assert len(set(files)) == len(files)
+
+
 def test_movielens_terms_are_shown() -> None:
     movielens = [row for row in table().values() if "grouplens" in row.urls[0]]
     assert movielens

@@ -2,165 +2,123 @@
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import logging
-import os
-import sys
-import zlib
+import time
 from pathlib import Path
 
 import httpx
-import tenacity
 
+from recinterpreter.data.transfer import Interrupted, Part, Unusable, fetch
+from recinterpreter.data.verify import problem_of
 from recinterpreter.errors import UserError
 from recinterpreter.settings.downloads import Download
-from recinterpreter.ticker import Ticker
 
 logger = logging.getLogger("recinterpreter")
 
 ATTEMPTS = 6
-_CHUNK = 2**20
-_TIMEOUT = httpx.Timeout(30.0)
-_TRY_LATER = {408, 425, 429, 500, 502, 503, 504}
+_LONGEST_PAUSE = 60.0
+# An attempt that brought so many bytes has got on: only those that did not are counted.
+_GOT_ON = 2**20
 
 
-class _Interrupted(Exception):
-    """The transfer broke off or the server is busy: worth another attempt."""
+def download(row: Download, target: Path, *, attempts: int = ATTEMPTS, pause: float = 1.0) -> None:
+    """Fetch a file to `target`, which appears only when its bytes are verified.
 
-
-def download(
-    archive: Download, target: Path, *, attempts: int = ATTEMPTS, pause: float = 1.0
-) -> None:
-    """Fetch an archive to `target`, which appears only when its bytes are verified.
-
-    What has come so far is kept beside the target (`.NAME.part`), and gone on from by the next
-    attempt or the next call. Attempts are `pause`, 2 `pause`, 4 `pause`, ... seconds apart.
-    Raises UserError when the server cannot be reached or has another file.
+    Its addresses are tried in turn, each `attempts` times in a row without getting on, `pause`,
+    2 `pause`, 4 `pause`, ... seconds apart. What has come so far is kept beside the target
+    (`.NAME.part`) and gone on from by the next attempt or the next call, as long as its address has
+    the same version of the file. Proxies are those of the environment (HTTPS_PROXY, NO_PROXY).
+    Terms that want to be known are logged first and kept beside the target (`NAME.LICENCE.txt`).
+    Raises UserError when no address gives the file that is wanted.
     """
-    part = target.with_name(f".{target.name}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    logger.info("%s from %s (%s)", archive.name, archive.urls[0], archive.licence)
-    retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(attempts),
-        wait=tenacity.wait_exponential(multiplier=pause, max=30),
-        retry=tenacity.retry_if_exception_type((_Interrupted, httpx.TransportError)),
-        before_sleep=lambda state: logger.info(
-            "attempt %d of %d: %s",
-            state.attempt_number,
-            attempts,
-            state.outcome and state.outcome.exception(),
-        ),
-        reraise=True,
+    part = Part(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for line in _terms(row).splitlines():
+        logger.info("%s", line)
+    if not _has_come(row, part):
+        _download(row, part, attempts, pause)
+    if row.notice is not None:
+        terms = target.with_name(f"{target.name}.LICENCE.txt")
+        terms.write_text(_terms(row), encoding="utf-8")
+    part.become(target)
+
+
+def _terms(row: Download) -> str:
+    return f"{row.name} from {row.urls[0]}\nLicence: {row.licence}\n{row.notice or ''}"
+
+
+def _has_come(row: Download, part: Part) -> bool:
+    """Whether an earlier run was ended between the last byte and the name."""
+    if part.size != row.bytes:
+        return False
+    if problem_of(row, part.path) is None:
+        return True
+    part.remove()
+    return False
+
+
+def _download(row: Download, part: Part, attempts: int, pause: float) -> None:
+    """Fetch a file from the first address that gives it, and verify it."""
+    failures = []
+    with _client() as client:
+        for url in row.urls:
+            try:
+                _verified(client, row, url, part, attempts, pause)
+                return
+            except Unusable as error:
+                logger.info("%s: %s", url, error)
+                failures.append(f"{url}: {error}")
+    told = failures[0] if len(failures) == 1 else "no address gives it:\n  " + "\n  ".join(failures)
+    again = f"run again to go on from {part.path}, or " if part.size else ""
+    raise UserError(
+        f"{row.name} is not downloaded: {told}\n{again}fetch it on a machine with a network (a "
+        f"proxy is named by HTTPS_PROXY) and set {row.setting} to where it is"
     )
+
+
+def _client() -> httpx.Client:
     try:
-        retrying(_fetch, archive, part)
-    except (_Interrupted, httpx.TransportError) as error:
-        go_on = f" to go on from {part}" if part.exists() else ""
+        return httpx.Client(timeout=httpx.Timeout(30.0), follow_redirects=True)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise UserError(
-            f"{archive.urls[0]}: not downloaded after {attempts} attempts ({error}); run again"
-            f"{go_on}, or download it yourself and set {archive.setting}"
+            f"the proxy that the environment names cannot be used ({error}); set HTTP_PROXY, "
+            "HTTPS_PROXY and ALL_PROXY to http:// or https:// addresses, or unset them"
         ) from error
-    _verify(archive, part)
-    os.replace(part, target)
 
 
-def _fetch(archive: Download, part: Path) -> None:
-    """Add to the part file what is missing, as far as the connection holds."""
-    have = part.stat().st_size if part.exists() else 0
-    if have == archive.bytes:
-        return
-    headers = {"Accept-Encoding": "identity"}
-    if 0 < have < (archive.bytes or have + 1):
-        headers["Range"] = f"bytes={have}-"
-    with httpx.stream(
-        "GET", archive.urls[0], headers=headers, timeout=_TIMEOUT, follow_redirects=True
-    ) as response:
-        if response.status_code == 416 and _total(response) == have and archive.bytes is None:
-            return  # all of it had come
-        start = _start(archive, response, part, have)
-        length = response.headers.get("Content-Length")
-        total = archive.bytes or (start + int(length) if length is not None else None)
-        _copy(archive, response, part, start, total)
-    if (size := part.stat().st_size) < (total or 0):
-        raise _Interrupted(f"the connection ended at {size} of {total} bytes")
-
-
-def _total(response: httpx.Response) -> int | None:
-    """How long the whole file is, by an answer about a range of it."""
-    total = response.headers.get("Content-Range", "").rpartition("/")[2]
-    return int(total) if total.isdecimal() else None
-
-
-def _start(archive: Download, response: httpx.Response, part: Path, have: int) -> int:
-    """At which byte the answer begins; raises when it is of no use."""
-    status = response.status_code
-    if status == 416:
-        part.unlink(missing_ok=True)
-        raise _Interrupted("the server refused to go on from the part file; from the start again")
-    if status in _TRY_LATER:
-        raise _Interrupted(f"the server answered {status} {response.reason_phrase}")
-    if status not in (200, 206):
-        raise UserError(
-            f"{archive.urls[0]}: the server answered {status} {response.reason_phrase}; "
-            f"download the archive yourself and set {archive.setting}"
-        )
-    # 200: the whole file, also from a server that knows no ranges
-    start = 0
-    if status == 206:
-        start = have
-        if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            part.unlink(missing_ok=True)
-            raise _Interrupted("the server sent another range than asked for; from the start again")
-    length = response.headers.get("Content-Length")
-    if length is not None and archive.bytes not in (None, start + int(length)):
-        raise _wrong_length(archive, f"{start + int(length)} bytes", part)
-    return start
-
-
-def _copy(
-    archive: Download, response: httpx.Response, part: Path, start: int, total: int | None
+def _verified(
+    client: httpx.Client, row: Download, url: str, part: Part, attempts: int, pause: float
 ) -> None:
-    ticker = Ticker(f"{archive.name} bytes", total or sys.maxsize, start)
-    with open(part, "ab" if start else "wb") as file:
-        for chunk in response.iter_raw():  # unbuffered: what has come is kept
-            start += len(chunk)
-            if archive.bytes is not None and start > archive.bytes:
-                raise _wrong_length(archive, f"more than {archive.bytes} bytes", part)
-            file.write(chunk)
-            ticker.tick(start)
+    """Fetch a file from an address; what came wrong in pieces is fetched once more as a whole."""
+    for _ in range(2):
+        _persistently(client, row, url, part, attempts, pause)
+        problem, glued = problem_of(row, part.path), part.glued
+        if problem is None:
+            return
+        part.remove()  # bytes that are wrong are of no use to the next attempt
+        if not glued:
+            break
+        logger.info("%s: %s; it came in pieces: once more from the start", url, problem)
+    raise Unusable(problem)
 
 
-def _wrong_length(archive: Download, got: str, part: Path) -> UserError:
-    part.unlink(missing_ok=True)
-    return UserError(
-        f"{archive.urls[0]}: the server has {got}, wanted {archive.bytes}; the file has changed or "
-        f"a proxy answers in its place: download it yourself and set {archive.setting}"
-    )
-
-
-def _verify(archive: Download, part: Path) -> None:
-    problem = _wrong_checksum(archive.sha256, part) if archive.sha256 else _wrong_gzip(part)
-    if problem:
-        part.unlink()
-        raise UserError(
-            f"{archive.urls[0]}: {problem}; what came was removed, run again, and if it stays so "
-            f"download the archive yourself and set {archive.setting}"
-        )
-
-
-def _wrong_checksum(wanted: str, part: Path) -> str | None:
-    with open(part, "rb") as file:
-        got = hashlib.file_digest(file, "sha256").hexdigest()
-    return None if got == wanted else f"wrong checksum: got sha256 {got}, wanted {wanted}"
-
-
-def _wrong_gzip(part: Path) -> str | None:
-    """What keeps a file from being one whole gzip, by the length and checksum it carries itself."""
-    try:
-        with gzip.open(part) as file:
-            while file.read(_CHUNK):
-                pass
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        return f"a damaged or truncated gzip file, or none ({error})"
-    return None
+def _persistently(
+    client: httpx.Client, row: Download, url: str, part: Part, attempts: int, pause: float
+) -> None:
+    """Fetch until all has come, or until attempts in a row have not got on."""
+    failed = 0
+    while True:
+        before = part.size
+        try:
+            fetch(client, row, url, part)
+            return
+        except (httpx.TooManyRedirects, httpx.UnsupportedProtocol) as error:
+            raise Unusable(str(error)) from error
+        except (Interrupted, httpx.TransportError) as error:
+            failed = 1 if part.size - before >= _GOT_ON else failed + 1
+            words = str(error) or type(error).__name__
+            if failed == attempts:
+                raise Unusable(f"not downloaded after {attempts} attempts ({words})") from error
+            wanted = error.wait if isinstance(error, Interrupted) else 0.0
+            logger.info("attempt %d of %d: %s", failed, attempts, words)
+            time.sleep(min(max(pause * 2 ** (failed - 1), wanted), _LONGEST_PAUSE))
