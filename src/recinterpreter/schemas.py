@@ -31,8 +31,6 @@ USERS = _schema(user_id=ID, source_id=TEXT)
 ITEMS = _schema(item_id=ID, source_id=TEXT, raw_title=TEXT, title=TEXT)
 # time: seconds since 1970; position: 0-based rank of the event in its user's sequence
 INTERACTIONS = _schema(user_id=ID, item_id=ID, time=pa.int64(), position=ID)
-# What is kept of raw reviews while a sample is drawn; item: its place in the catalogue, from 0
-REVIEWS = _schema(user=TEXT, item=ID, time=pa.int64())
 # history: oldest first, 1 to L items, not padded; position: that of the target;
 # split: train | validation | test
 EXAMPLES = _schema(

@@ -16,7 +16,17 @@ from recinterpreter.data.readers.literals import Fields, blocks, literal
 from recinterpreter.errors import UserError
 
 NAMES = ("username", "product_id", "date")
-FIELDS = Fields(*NAMES)
+
+
+def clean(value: Any) -> str:
+    """Write a value so that no two but blank ones look alike."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else f"no text: {value!r}"
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").strip()
+
+
+FIELDS = Fields(**dict.fromkeys(NAMES, clean))
 
 
 def python2(value: Any) -> str:
@@ -28,7 +38,11 @@ def python2(value: Any) -> str:
     return f"u{value!a}" if isinstance(value, str) else repr(value)
 
 
-def slowly(line: bytes) -> tuple[Any, ...] | None:
+def cleaned(written: dict[str, Any]) -> tuple[str | None, ...]:
+    return tuple(clean(written.get(name)) or None for name in NAMES)
+
+
+def slowly(line: bytes) -> tuple[str | None, ...] | None:
     """What a line says, by the standard library alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -36,17 +50,16 @@ def slowly(line: bytes) -> tuple[Any, ...] | None:
             found = ast.literal_eval(line.decode("utf-8").strip())
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return None
-    return tuple(found.get(n) for n in NAMES) if isinstance(found, dict) else None
+    return cleaned(found) if isinstance(found, dict) else None
 
 
-def read(*lines: bytes) -> list[tuple[Any, ...] | None]:
+def read(*lines: bytes) -> list[tuple[str | None, ...] | None]:
     """What every line says; None for one that is no dictionary."""
-    columns, broken = FIELDS.read(b"".join(line + b"\n" for line in lines))
-    said = list(zip(*columns, strict=True))
-    assert len(said) + broken == len(lines)
-    one_by_one = [FIELDS.read(line + b"\n") for line in lines]
-    assert said == [row for alone, _ in one_by_one for row in zip(*alone, strict=True)]
-    return [None if broken else tuple(v for [v] in alone) for alone, broken in one_by_one]
+    frame, broken = FIELDS.read(b"".join(line + b"\n" for line in lines))
+    assert len(frame) + broken == len(lines)
+    one_by_one = [FIELDS.read(line + b"\n")[0].rows() for line in lines]
+    assert frame.rows() == [row for alone in one_by_one for row in alone]
+    return [alone[0] if alone else None for alone in one_by_one]
 
 
 awkward = st.text(st.sampled_from("'\"\\\n\r\t{}:, uxU0é♥😀\x85\u2028") | st.characters())
@@ -63,7 +76,7 @@ dictionaries = st.dictionaries(keys, values | st.none() | st.lists(values))
 @given(st.lists(dictionaries, min_size=1))
 def test_whatever_python_2_writes_is_read(written: list[dict[str, Any]]) -> None:
     lines = [python2(one).encode() for one in written]
-    assert read(*lines) == [tuple(one.get(n) for n in NAMES) for one in written]
+    assert read(*lines) == [cleaned(one) for one in written]
 
 
 def test_the_usual_lines_are_read_without_the_slow_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +87,7 @@ def test_the_usual_lines_are_read_without_the_slow_way(monkeypatch: pytest.Monke
         "product_id": "725280",
         "page_order": 0,
         "date": "2017-12-17",
-        "text": "u'date': u'1999-01-01', it's \\ \n'}",
+        "text": "it's u'date', 'so\\' \n'}",
         "early_access": False,
         "compensation": None,
     }
@@ -112,7 +125,20 @@ def test_a_broken_line_spoils_no_other(written: dict[str, Any], data: st.DataObj
 
 
 def test_the_last_of_a_repeated_key_counts() -> None:
-    assert read(b"{u'date': u'a', u'date': 1, u'username': None}") == [(None, None, 1)]
+    assert read(b"{u'date': u'a', u'date': 1, u'username': None}") == [(None, None, "no text: 1")]
+    line = b"{u'product_id': u'a', u'date': u'b', u'date': u'c'}"
+    assert read(line) == [(None, "a", "c")]
+
+
+def test_what_looks_like_a_key_in_a_text_is_none() -> None:
+    line = python2({"product_id": "7", "date": "u'username': u'ann', ", "text": "it's u'date': u'"})
+    assert "\"u'username': u'ann', \"" in line
+    assert read(line.encode()) == [(None, "7", "u'username': u'ann',")]
+
+
+@pytest.mark.parametrize("bad", ["u'a\rb'", "u'a\0b'", "u'\0'", f"1{5000 * '0'}"])
+def test_what_python_refuses_in_a_line_breaks_it(bad: str) -> None:
+    assert read(f"{{u'username': u'ann', u'text': {bad}}}".encode()) == [None]
 
 
 def test_nesting_and_length_without_end_are_broken_lines() -> None:

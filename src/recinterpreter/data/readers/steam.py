@@ -8,9 +8,9 @@ event is a review, its time the first second of its day: no finer time is given.
 from __future__ import annotations
 
 import logging
-import unicodedata
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ logger = logging.getLogger("recinterpreter")
 
 _SETTING = "data.steam.path"
 _SECONDS_PER_DAY = 86_400
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # Unicode's Cc, Zl and Zp
 
 
 def read_games(path: Path) -> list[tuple[str, str]]:
@@ -60,40 +61,20 @@ def read_reviews(path: Path) -> Iterator[pl.DataFrame]:
     Rows are in the file's order; memory is that of a block however long the file is. Raises
     UserError, after the last frame, where most lines were of no use.
     """
-    fields = Fields("username", "product_id", "date")
+    fields = Fields(username=_text, product_id=_id, date=_text)
     counts: Counter[str] = Counter()
     for block in blocks(path, _SETTING):
-        columns, broken = fields.read(block)
-        frame = _frame(*columns)
+        rows, broken = fields.read(block)
+        days = rows["date"].str.to_date("%Y-%m-%d", strict=False)
+        frame = rows.select(
+            user="username", item="product_id", time=days.cast(pl.Int64) * _SECONDS_PER_DAY
+        )
         counts["lines"] += len(frame) + broken
         counts["broken"] += broken
         for column, name in (("user", "a username"), ("item", "a game"), ("time", "a date")):
             counts[f"without {name}"] += frame[column].null_count()
         yield frame.drop_nulls()
     _judge(path, counts)
-
-
-def _frame(users: list[Any], items: list[Any], dates: list[Any]) -> pl.DataFrame:
-    """Make columns of raw values; null where a value is of no use."""
-    days = _column(dates, _text).str.to_date("%Y-%m-%d", strict=False)
-    return pl.DataFrame(
-        {
-            "user": _column(users, _text),
-            "item": _column(items, _id),
-            "time": days.cast(pl.Int64) * _SECONDS_PER_DAY,
-        }
-    ).with_columns(pl.col("user", "item").replace("", None))
-
-
-def _column(values: list[Any], clean: Callable[[Any], str]) -> pl.Series:
-    """Clean what has to be cleaned: what is no text, has space in it or more than ASCII."""
-    try:
-        ascii_texts = "".join(values).isascii()
-    except TypeError:  # not all are texts
-        ascii_texts = False
-    texts = pl.Series(values if ascii_texts else list(map(clean, values)), dtype=pl.String)
-    odd = texts.str.contains(r"[^!-~]").arg_true()
-    return texts.scatter(odd, [clean(text) for text in texts.gather(odd)]) if len(odd) else texts
 
 
 def _id(value: Any) -> str:
@@ -109,11 +90,7 @@ def _text(value: Any) -> str:
         return value.strip()
     # Python 2 may write one character as two halves (surrogates); a half alone is none
     whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return "".join(" " if _controls(c) else c for c in whole).strip()
-
-
-def _controls(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Zl", "Zp")
+    return _CONTROLS.sub(" ", whole).strip()
 
 
 def _judge(path: Path, counts: Counter[str]) -> None:

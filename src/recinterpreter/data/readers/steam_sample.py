@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from recinterpreter import schemas, tables
 from recinterpreter.data.raw import Raw
 from recinterpreter.data.readers.steam import read_games, read_reviews
 from recinterpreter.errors import UserError
@@ -35,8 +35,9 @@ PAPER = {"users": 11_938, "items": 3_581, "interactions": 274_726}
 # Reviews are counted in so many classes of users. A user of a class with few reviews has few; so
 # most of millions of users are out before any is looked at, in memory that does not grow.
 _CLASSES = 2**22
-_ROWS = 2**17
-_COLUMNS = schemas.REVIEWS.names
+_WAITING = 2**16  # rows after which those of games reviewed before are left out
+# What is kept of the reviews meanwhile; item: its place in the catalogue, from 0
+_REVIEWS = pa.schema({"user": pa.large_string(), "item": pa.int32(), "time": pa.int64()})
 
 
 def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
@@ -52,7 +53,7 @@ def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
     titles = dict(read_games(games))
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=scratch, prefix=".steam-") as folder:
-        table = Path(folder, "reviews.parquet")
+        table = Path(folder, "reviews.arrow")
         n_of_class = _store(reviews, table, list(titles))
         rows, users = _frequent(table, n_of_class, source.min_reviews)
     events = _draw(rows, users, list(titles), source)
@@ -75,15 +76,15 @@ def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
 
 def _store(reviews: Path, table: Path, known: list[str]) -> np.ndarray:
     """Write the reviews of known games to a table; return how many reviews each class has."""
-    n_of_class = np.zeros(_CLASSES, np.int64)
+    n_of_class = np.zeros(_CLASSES, np.int32)
     place_of = pl.DataFrame({"id": known, "item": np.arange(len(known), dtype=np.int32)})
     unknown = 0
-    with tables.Writer(table, schemas.REVIEWS) as writer:
+    with pa.OSFile(str(table), "wb") as file, pa.ipc.new_stream(file, _REVIEWS) as writer:
         for frame in read_reviews(reviews):
             placed = frame.rename({"item": "id"}).join(place_of, on="id", maintain_order="left")
             unknown += len(frame) - len(placed)
-            n_of_class += np.bincount(_class(placed["user"]), minlength=_CLASSES)
-            writer.write(placed.to_arrow())
+            np.add.at(n_of_class, _class(placed["user"]), 1)
+            writer.write_table(placed.select(_REVIEWS.names).to_arrow().cast(_REVIEWS))
     logger.info("%d reviews of games that the catalogue does not name, left out", unknown)
     return n_of_class
 
@@ -99,23 +100,38 @@ def _frequent(table: Path, n_of_class: np.ndarray, least: int) -> tuple[pl.DataF
     """
     may_be = n_of_class >= least
     numbers: dict[str, int] = {}
-    parts = []
+    first = pl.DataFrame(schema={"user": pl.UInt32, "item": pl.Int32, "time": pl.Int64})
+    waiting, n_rows = [first], 0
     for part in _stored(table):
         part = part.filter(pl.Series(may_be[_class(part["user"])]))
         users = [numbers.setdefault(user, len(numbers)) for user in part["user"]]
-        parts.append(part.with_columns(pl.Series("user", users, dtype=pl.UInt32)))
-    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(_COLUMNS, pl.UInt32))
-    first = rows.with_row_index("place").sort("time", "place")
-    first = first.unique(["user", "item"], keep="first", maintain_order=True).sort("place")
-    logger.info("%d reviews of a game that the user had reviewed before", len(rows) - len(first))
-    return first.filter(pl.len().over("user") >= least).drop("place"), list(numbers)
+        waiting.append(part.with_columns(pl.Series("user", users, dtype=pl.UInt32)))
+        n_rows += len(part)
+        if sum(map(len, waiting)) > 2 * len(first) + _WAITING:
+            first = _first(waiting)
+            waiting = [first]
+    first = _first(waiting)
+    logger.info("%d reviews of a game that the user had reviewed before", n_rows - len(first))
+    n_of_user = np.bincount(first["user"], minlength=len(numbers))
+    return first.filter(pl.Series(n_of_user[first["user"]] >= least)), list(numbers)
 
 
 def _stored(table: Path) -> Iterator[pl.DataFrame]:
-    for batch in tables.read_batches(table, _ROWS):
-        frame = pl.from_arrow(batch)
-        assert isinstance(frame, pl.DataFrame)
-        yield frame
+    with pa.OSFile(str(table), "rb") as file, pa.ipc.open_stream(file) as reader:
+        for batch in reader:
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)
+            yield frame
+
+
+def _first(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Keep the earliest review of each game by each user; order stays that of the file."""
+    rows = pl.concat(parts)
+    user, item, time = (rows[name].to_numpy() for name in rows.columns)
+    order = np.lexsort((time, item, user))  # of equals the first in the file stays first
+    again = user[order][1:] == user[order][:-1]
+    again &= item[order][1:] == item[order][:-1]
+    return rows[np.sort(order[np.append(True, ~again)[: len(order)]])]
 
 
 def _draw(
@@ -129,7 +145,7 @@ def _draw(
         {
             "user": pl.Series([users[i] for i in kept["user"]], dtype=pl.String),
             "item": pl.Series([games[i] for i in kept["item"]], dtype=pl.String),
-            "time": kept["time"].cast(pl.Int64),
+            "time": kept["time"],
         }
     )
 
