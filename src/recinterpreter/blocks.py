@@ -61,6 +61,10 @@ class Data(Section):
     titles: Titles
     demo: DemoSource
     ml_100k: MovieLensSource = Field(alias="ml-100k")
+    ml_1m: MovieLensSource = Field(alias="ml-1m")
+    ml_20m: MovieLensSource = Field(alias="ml-20m")
+    ml_25m: MovieLensSource = Field(alias="ml-25m")
+    ml_latest_small: MovieLensSource = Field(alias="ml-latest-small")
     steam: SteamSource
     events: EventsSource
 

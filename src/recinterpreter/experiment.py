@@ -25,10 +25,10 @@ from recinterpreter.origins import ORIGINS, Origin
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
-    Columns,
-    DemoSource,
     Domain,
     Ingest,
+    MovieLensRelease,
+    Said,
     Split,
     SteamSample,
 )
@@ -131,8 +131,9 @@ class Settings(Section):
         columns = self.data.events.columns
         if self.data.min_rating is None:  # then nobody looks at ratings
             columns = columns.model_copy(update={"rating": None})
-        said: dict[str | None, DemoSource | SteamSample | Columns] = {
+        said: dict[str | None, Said] = {
             None: self.data.demo,
+            "movielens": MovieLensRelease.model_construct(release=dataset),
             "steam_sample": SteamSample(**_shared(self.data.steam, SteamSample)),
             "events": columns,
         }

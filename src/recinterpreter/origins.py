@@ -57,6 +57,16 @@ def _all_of(names: tuple[str, ...]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def _movielens(release: str, kind: str) -> Origin:
+    return Origin(
+        reader="movielens",
+        files={"archive": f"{release}.zip"},
+        domain="movies",
+        members=(f"ratings{kind}", f"movies{kind}"),
+        inner=release,
+    )
+
+
 # By the name that data.sources has for them. The demo is generated, and the user's own tables
 # (`events`) are named one by one: neither is here.
 ORIGINS = {
@@ -67,6 +77,10 @@ ORIGINS = {
         members=("u.data", "u.item"),
         inner="ml-100k",
     ),
+    "ml-1m": _movielens("ml-1m", ".dat"),
+    "ml-20m": _movielens("ml-20m", ".csv"),
+    "ml-25m": _movielens("ml-25m", ".csv"),
+    "ml-latest-small": _movielens("ml-latest-small", ".csv"),
     "steam": Origin(
         reader="steam_sample",
         files={"games": "steam_games.json.gz", "reviews": "steam_reviews.json.gz"},

@@ -42,3 +42,16 @@ def write_movielens(folder, users=30):
     films = [f"{i}|Film {i} (1995)|01-Jan-1995||" + "|0" * 19 for i in range(1, 41)]
     (folder / "u.data").write_text("\n".join(ratings) + "\n")
     (folder / "u.item").write_text("\n".join(films) + "\n", encoding="latin-1")
+
+
+def write_movielens_1m(folder, users=30):
+    """Write the two files of MovieLens-1M that are read: some users of forty films."""
+    folder.mkdir(parents=True)
+    ratings = [
+        f"{user}::{(user * 3 + step) % 40 + 1}::{step % 5 + 1}::{1000 * user + step}"
+        for user in range(1, users + 1)
+        for step in range(6)
+    ]
+    films = [f"{i}::Film {i}: the film (1995)::Drama" for i in range(1, 41)]
+    (folder / "ratings.dat").write_text("\n".join(ratings) + "\n")
+    (folder / "movies.dat").write_text("\n".join(films) + "\n", encoding="latin-1")

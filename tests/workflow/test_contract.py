@@ -13,7 +13,7 @@ import pytest
 import yaml
 from conftest import OTHERS, ROOT, TINY, Workflow, copy_sources
 from other_values import keys, other, overlay
-from raw_files import write_movielens, write_own, write_steam
+from raw_files import write_movielens, write_movielens_1m, write_own, write_steam
 from snakemake.utils import update_config
 
 pytestmark = pytest.mark.slow
@@ -116,6 +116,7 @@ def targets_elsewhere(folder: str = "mine") -> list[str]:
     adapters = f"results/{folder}/embedded/adapters/sasrec/residual"
     return [
         "results/ml-100k/audit.parquet",
+        "results/ml-1m/audit.parquet",
         "results/steam/audit.parquet",
         *(f"{adapters}/{kind}/seed0/config.json" for kind in ("mlp", "soft_tokens", "q_former")),
     ]
@@ -129,8 +130,10 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     write_own(folder)
     write_steam(folder / "steam")
     write_movielens(folder / "movielens")
+    write_movielens_1m(folder / "ml-1m")
     write_steam(folder / "elsewhere" / "steam", games=14)
     write_movielens(folder / "elsewhere" / "movielens", users=31)
+    write_movielens_1m(folder / "elsewhere" / "ml-1m", users=31)
     for table, row in (("e.csv", "u1,i1,7"), ("i.csv", "i99,Another")):
         more = (folder / table).read_text() + row + "\n"
         (folder / "elsewhere" / table).write_text(more)

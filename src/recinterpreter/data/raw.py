@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import polars as pl
@@ -29,14 +31,17 @@ class Raw(NamedTuple):
         return "rating" in self.events.collect_schema()
 
 
-def read_raw(files: Sequence[Path], settings: Ingest, scratch: Path) -> Raw:
-    """Read a source's files, in the order of `settings.files`.
+@contextmanager
+def read_raw(files: Sequence[Path], settings: Ingest, scratch: Path) -> Iterator[Raw]:
+    """Read a source's files, in the order of `settings.files`; what is read is good within `with`.
 
     Each reader is a module of `data.readers` with a function `read(files by name, settings,
     scratch)`. It is imported by its name, so that a change of one reader leaves the data sets of
-    others alone. scratch: a folder for what is too large for memory, left as it was found.
+    others alone. scratch: where what is too large for memory gets a folder, deleted at the end.
     Raises UserError for files that cannot be used.
     """
     reader = import_module(f"recinterpreter.data.readers.{settings.reader}")
     read: Callable[[Mapping[str, Path], Ingest, Path], Raw] = reader.read
-    return read(dict(zip(settings.files, files, strict=True)), settings, scratch)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=scratch, prefix=".raw-") as folder:
+        yield read(dict(zip(settings.files, files, strict=True)), settings, Path(folder))

@@ -31,6 +31,10 @@ _NAMES = {
     "nearest": "nearest neighbour",
     "demo": "Demo (generated)",
     "ml-100k": "MovieLens-100K",
+    "ml-1m": "MovieLens-1M",
+    "ml-20m": "MovieLens-20M",
+    "ml-25m": "MovieLens-25M",
+    "ml-latest-small": "MovieLens latest-small",
     "steam": "Steam",
 }
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from recinterpreter.settings.sections import Count, Number, Positive, Section, Slug, Whole
 
-Source = Literal["demo", "ml-100k", "steam", "events"]
+Release = Literal["ml-1m", "ml-20m", "ml-25m", "ml-latest-small"]
+Source = Literal["demo", "ml-100k", Release, "steam", "events"]
 Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Domain = Literal["movies", "games", "items"]
 
@@ -32,6 +33,12 @@ class MovieLensSource(Section):
     """A release of MovieLens: downloaded when path is null, else a folder or the zip."""
 
     path: str | None
+
+
+class MovieLensRelease(Section):
+    """Which of the larger releases of MovieLens is read."""
+
+    release: Release
 
 
 class SteamSample(Section):
@@ -69,6 +76,10 @@ class EventsSource(Section):
     columns: Columns
 
 
+# What is said of a source alone, each by a type of its own.
+Said = DemoSource | MovieLensRelease | SteamSample | Columns
+
+
 class Ingest(Section):
     """What the stages that read a source receive: how it is read, and the rules all sources share.
 
@@ -81,7 +92,7 @@ class Ingest(Section):
     files: list[str]
     min_rating: Number | None
     titles: Titles
-    source: DemoSource | SteamSample | Columns | None
+    source: Said | None
 
 
 class Split(Section):

@@ -11,7 +11,8 @@ from recinterpreter.settings.data import Ingest
 
 def check_source(*, settings: Ingest, files: InputPaths, found: OutputPath) -> None:
     """Read the files as ingest_source will; write what was found."""
-    write_json(found, check_dataset(read_raw(files, settings, found.parent), settings))
+    with read_raw(files, settings, found.parent) as raw:
+        write_json(found, check_dataset(raw, settings))
 
 
 if __name__ == "__main__":

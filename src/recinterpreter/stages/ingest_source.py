@@ -17,8 +17,8 @@ def ingest_source(
     interactions: OutputPath,
 ) -> None:
     """Read the files into the three tables."""
-    raw = read_raw(files, settings, interactions.parent)
-    write_dataset(raw, settings, users=users, items=items, interactions=interactions)
+    with read_raw(files, settings, interactions.parent) as raw:
+        write_dataset(raw, settings, users=users, items=items, interactions=interactions)
 
 
 if __name__ == "__main__":
