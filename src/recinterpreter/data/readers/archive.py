@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,7 +13,11 @@ from recinterpreter.errors import UserError
 
 # The largest official file, ratings.csv of MovieLens-25M, has 0.7 GB; a zip that says more lies.
 _LARGEST = 8 * 2**30
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+# What a zip of any bytes may raise: ValueError where a name is not the Unicode it says it is.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError,
+    ValueError,
+)  # fmt: skip
 
 
 def member(source: Path, name: str, inner: str, setting: str, scratch: Path) -> Path:
@@ -34,7 +40,7 @@ def member(source: Path, name: str, inner: str, setting: str, scratch: Path) -> 
             for info in archive.infolist():
                 if info.filename in places:
                     return _unpack(archive, info, scratch / name)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise UserError(
             f"{source}: a truncated, damaged or encrypted zip ({error}); wanted the official one "
             f"whole, delete it and download it again, or correct {setting}"
@@ -48,4 +54,6 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Path
         raise zipfile.BadZipFile(f"{info.filename} would have {info.file_size:,} bytes")
     with archive.open(info) as packed, open(path, "wb") as file:
         shutil.copyfileobj(packed, file, 2**20)
+    if path.stat().st_size < info.file_size:
+        raise zipfile.BadZipFile(f"{info.filename} should have {info.file_size:,} bytes")
     return path

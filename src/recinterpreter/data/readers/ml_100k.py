@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,11 +11,13 @@ import numpy as np
 import polars as pl
 
 from recinterpreter.data.raw import Raw
+from recinterpreter.data.readers.archive import DAMAGE
 from recinterpreter.errors import UserError
 from recinterpreter.settings.data import Ingest
 
 # The archive keeps its files in a folder of this name; a folder may be that one or its parent.
 _INNER = "ml-100k"
+_LARGEST = 2**26  # u.data has 2 MB
 _ITEM_FIELDS = 24
 _EVENT_FIELDS = ("user id", "item id", "rating", "timestamp")
 _UTF8_PAIR = re.compile(rb"[\xc3-\xf4][\x80-\xbf]")
@@ -51,10 +52,12 @@ def _content(source: Path, name: str) -> bytes:
         raise UserError(f"{source}: no such file or folder; correct data.ml-100k.path")
     try:
         with zipfile.ZipFile(source) as archive:
-            for member in archive.namelist():
-                if member in (name, f"{_INNER}/{name}"):
-                    return archive.read(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+            for info in archive.infolist():
+                if info.filename in (name, f"{_INNER}/{name}"):
+                    if info.file_size > _LARGEST:
+                        raise zipfile.BadZipFile(f"{name} would have {info.file_size:,} bytes")
+                    return archive.read(info)
+    except DAMAGE as error:
         raise UserError(
             f"{source}: a truncated, damaged or encrypted zip ({error}); wanted ml-100k.zip whole, "
             "delete it and download it again"
