@@ -1,0 +1,168 @@
+"""Good raw files of every kind of source, small, and ways to spoil them."""
+
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from hypothesis import strategies as st
+
+from recinterpreter.settings.data import Columns, Ingest, MovieLensRelease, SteamSample, Titles
+
+# (user, item, day): each of five users meets each of four items
+EVENTS = [(user, item, user * item % 28) for user in range(1, 6) for item in range(1, 5)]
+COLUMNS = Columns(user="who", item="what", time="when", title="name", rating="stars")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is read: the files that hold something, packed, and which paths the reader gets."""
+
+    settings: Ingest
+    contents: dict[str, bytes]
+    given: list[str]
+    pack: Callable[[bytes], bytes] = bytes
+
+    def write(self, folder: Path, packed: dict[str, bytes]) -> list[Path]:
+        """Write packed files; return the paths for the reader."""
+        for name, content in packed.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        return [folder / name for name in self.given]
+
+    def packed(self, contents: dict[str, bytes]) -> dict[str, bytes]:
+        return {name: self.pack(content) for name, content in contents.items()}
+
+
+@dataclass(frozen=True)
+class Zipped(Source):
+    """The same in one zip."""
+
+    def packed(self, contents: dict[str, bytes]) -> dict[str, bytes]:
+        return {self.given[0]: zipped(contents)}
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def _settings(reader: str, files: list[str], source: object = None) -> Ingest:
+    titles = Titles(style="natural", allow_markup=False)
+    return Ingest(reader=reader, files=files, min_rating=2, titles=titles, source=source)
+
+
+def _lines(*lines: str, coding: str = "utf-8") -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode(coding)
+
+
+def _table(kind: str, columns: dict[str, list[object]]) -> bytes:
+    frame, file = pl.DataFrame(columns), io.BytesIO()
+    if kind == "csv":
+        frame.write_csv(file)
+    else:
+        frame.write_parquet(file)
+    return file.getvalue()
+
+
+def _own(kind: str) -> Source:
+    events = {
+        "who": [f"u{user}" for user, _, _ in EVENTS],
+        "what": [str(item) for _, item, _ in EVENTS],
+        "when": [f"2024-05-{day + 1:02}T12:00:00" for _, _, day in EVENTS],
+        "stars": [4.0 for _ in EVENTS],
+    }
+    items = {
+        "what": [str(i) for i in range(1, 5)],
+        "name": [f'Thing, "{i}" é' for i in range(1, 5)],
+    }
+    tables = {f"events.{kind}": _table(kind, events), f"items.{kind}": _table(kind, items)}
+    return Source(_settings("events", ["events", "items"], COLUMNS), tables, list(tables))
+
+
+def _movielens(release: str) -> dict[str, bytes]:
+    if release == "ml-100k":
+        ratings = [f"{user}\t{item}\t4\t{day}" for user, item, day in EVENTS]
+        films = [f"{i}|Café {i} (1995)|01-Jan-1995||" + "|0" * 19 for i in range(1, 5)]
+        return {"u.data": _lines(*ratings), "u.item": _lines(*films, coding="latin-1")}
+    if release == "ml-1m":
+        ratings = [f"{user}::{item}::4::{day}" for user, item, day in EVENTS]
+        films = [f"{i}::Café {i} (1995)::Drama" for i in range(1, 5)]
+        return {"ratings.dat": _lines(*ratings), "movies.dat": _lines(*films, coding="latin-1")}
+    ratings = [f"{user},{item},4.0,{day}" for user, item, day in EVENTS]
+    films = [f'{i},"Café, {i} (1995)",Drama' for i in range(1, 5)]
+    return {
+        "ratings.csv": _lines("userId,movieId,rating,timestamp", *ratings),
+        "movies.csv": _lines("movieId,title,genres", *films),
+    }
+
+
+def _release(release: str, as_zip: bool) -> Source:
+    reader = "ml_100k" if release == "ml-100k" else "movielens"
+    said = None if release == "ml-100k" else MovieLensRelease(release=release)
+    contents = {f"{release}/{name}": text for name, text in _movielens(release).items()}
+    settings = _settings(reader, ["archive"], said)
+    if as_zip:
+        return Zipped(settings, contents, [f"{release}.zip"])
+    return Source(settings, contents, [release])
+
+
+def _steam() -> Source:
+    games = [f"{{u'id': u'{i}', u'title': u'Caf\\xe9 {i}', u'tags': [u'x']}}" for i in range(1, 5)]
+    reviews = [
+        f"{{u'username': u'\\u2665 {user}', u'product_id': u'{item}', u'hours': 1.5, "
+        f"u'date': u'2015-03-{day + 1:02}', u'text': u\"it's\"}}"
+        for user, item, day in EVENTS
+    ]
+    sample = SteamSample(min_reviews=1, users=1.0, games=1.0, seed=0)
+    settings = _settings("steam_sample", ["games", "reviews"], sample)
+    contents = {"games.json.gz": _lines(*games), "reviews.json.gz": _lines(*reviews)}
+    return Source(settings, contents, list(contents), gzip.compress)
+
+
+SOURCES = {
+    "ml-100k": _release("ml-100k", as_zip=False),
+    "ml-100k zip": _release("ml-100k", as_zip=True),
+    "ml-1m": _release("ml-1m", as_zip=False),
+    "ml-latest-small": _release("ml-latest-small", as_zip=False),
+    "ml-latest-small zip": _release("ml-latest-small", as_zip=True),
+    "steam": _steam(),
+    "own csv": _own("csv"),
+}
+
+PIECES = [
+    b"\n", b"\r", b"\r\n", b"\0", b"\0" * 100, b"\xff\xfe", b"\xef\xbb\xbf", b"\xc3", b"\x85",
+    b"\xed\xa0\x80", "\u0663".encode(), "\u2028".encode(), b"x" * 100_000, b"7" * 100_000,
+    b"(" * 3000, b"'", b'"', b'""', b"\\", b",", b"\t", b"|", b"::", b"{", b"}", b"[", b"u'",
+    b": ", b"\\ud83d", b"-", b".", b"e", b"nan", b"inf", b"1e400", b"-1", b"9" * 20, b"None",
+    b"0001-01-01", b"9999-12-31", b"99999-01-01T00:00:00Z", b"2024-02-30", b"&#10;", b"&#xD800;",
+    b"<b>",
+]  # fmt: skip
+
+
+@st.composite
+def _mutated(draw: st.DrawFn, content: bytes) -> bytes:
+    """Cut, flip, double, leave out or put in something, one to three times."""
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(content)))
+        end = draw(st.integers(start, min(len(content), start + 60)))
+        piece = content[start:end]
+        other = draw(
+            st.sampled_from([b"", b"", piece * 2, piece[::-1], piece + b"\n"])
+            | st.sampled_from(PIECES)
+            | st.binary(max_size=20)
+        )
+        rest = draw(st.sampled_from([content[end:], content[end:], content[end:], b""]))
+        content = content[:start] + other + rest
+    return content
+
+
+def spoilt(content: bytes) -> st.SearchStrategy[bytes]:
+    """Bytes that are nearly right, or anything at all."""
+    return st.one_of(_mutated(content), _mutated(content), _mutated(content), st.binary())
