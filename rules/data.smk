@@ -152,6 +152,7 @@ rule audit_data:
         examples="results/{dataset}/examples.parquet",
     output:
         audit="results/{dataset}/audit.parquet",
+        distributions="results/{dataset}/distributions.parquet",
     log:
         "results/logs/{dataset}/audit_data/{dataset}.log",
     conda:
@@ -165,6 +166,7 @@ rule audit_data:
         " --items {input.items_table}"
         " --examples {input.examples}"
         " --audit {output.audit}"
+        " --distributions {output.distributions}"
         " --code {params.code}"
         " --log {log}"
 

@@ -43,6 +43,10 @@ EXAMPLES = _schema(
     split=TEXT,
 )
 AUDIT = _schema(check=TEXT, value=REAL, unit=TEXT, note=TEXT)
+# Bins of what the page draws of a data set; what: sequence_lengths (low, high: the fewest and most
+# interactions; count: users) | popularity (ranks of items, the most popular is 1; count:
+# interactions); share: of all that is counted, in this bin and those before it
+DISTRIBUTIONS = _schema(what=TEXT, low=pa.int64(), high=pa.int64(), count=pa.int64(), share=REAL)
 PREFERENCES = _schema(user_id=ID, item_id=ID, preference=pa.float32())
 # The items that may follow an item in the generated data set, and how likely each is if one does
 SUCCESSORS = _schema(item_id=ID, successor=ID, probability=REAL)

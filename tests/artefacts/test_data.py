@@ -82,3 +82,34 @@ def test_splits_keep_apart_what_their_unit_keeps_apart(artefacts, examples):
         for name, wanted in (("test", [0]), ("validation", [1])):
             assert several.filter(pl.col("split") == name)["left"].unique().to_list() == wanted
         assert by_split["test"]["user_id"].to_list() == several["user_id"].unique().sort().to_list()
+
+
+def test_bins_hold_every_user_and_every_interaction_once(artefacts, interactions):
+    bins = artefacts.frame("distributions.parquet", schemas.DISTRIBUTIONS)
+    for what, column, total in (
+        ("sequence_lengths", "user_id", interactions["user_id"].n_unique()),
+        ("popularity", "item_id", len(interactions)),
+    ):
+        part = bins.filter(what=what)
+        assert part["count"].sum() == total
+        assert part["low"][1:].to_list() == (part["high"][:-1] + 1).to_list()
+        counts = interactions[column].value_counts()["count"]
+        ends = (counts.min(), counts.max()) if what == "sequence_lengths" else (1, len(counts))
+        assert (part["low"][0], part["high"][-1]) == ends
+        assert part["share"].is_sorted()
+        assert part["share"][-1] == 1
+
+
+def test_the_audit_counts_what_is_there(artefacts, items, interactions, examples):
+    audit = artefacts.frame("audit.parquet", schemas.AUDIT)
+    counted = dict(audit.select("check", "value").iter_rows())
+    assert len(counted) == len(audit)
+    assert counted["users"] == interactions["user_id"].n_unique()
+    assert counted["items"] == len(items)
+    assert counted["interactions"] == len(interactions)
+    for split in ("train", "validation", "test"):
+        part = examples.filter(split=split)
+        assert counted[f"examples_{split}"] == len(part)
+        assert counted[f"users_{split}"] == part["user_id"].n_unique()
+    shares = audit.filter(unit="share")["value"]
+    assert ((shares >= 0) & (shares <= 1)).all()

@@ -104,6 +104,15 @@ def _describe(folder: Path, wanted: Settings, titles: dict[int, str]) -> None:
     ]
     rows = [dict(zip(schemas.AUDIT.names, check, strict=True)) for check in checks]
     tables.write_rows(folder / "audit.parquet", rows, schemas.AUDIT)
+    bins = [
+        ("sequence_lengths", 2, 2, 7, 0.7),
+        ("sequence_lengths", 3, 3, 3, 1.0),
+        ("popularity", 1, 1, 12345, 0.4),
+        ("popularity", 2, 2, 6789, 0.62),
+        ("popularity", 3, 4, 8000, 1.0),
+    ]
+    rows = [dict(zip(schemas.DISTRIBUTIONS.names, bin_, strict=True)) for bin_ in bins]
+    tables.write_rows(folder / "distributions.parquet", rows, schemas.DISTRIBUTIONS)
     llm = folder / wanted.llm.slug
     facts = {"architecture": "LlamaForCausalLM", "parameters": 654321, "hidden_size": 7}
     facts |= {"layers": 2, "vocabulary": 1024, "commit": None, "titles": N_ITEMS, "unspelled": 1}

@@ -150,6 +150,15 @@ def rows_of(page: str, heading: str) -> list[list[str]]:
     ]
 
 
+def test_the_shape_of_a_data_set_is_drawn_and_told(page):
+    (drawn,) = [a for tag, a in Tags(page).tags if tag == "svg" and "Left" in a["aria-label"]]
+    assert drawn["role"] == "img"
+    assert drawn["aria-label"] == (
+        "Left: users by their number of interactions, 2 to 3. Right: share of all interactions "
+        "with the most popular items; 2 of 4 make up 62 %."
+    )
+
+
 def test_bounds_stand_beside_what_the_llm_reads(page, results, tmp_path):
     rows = {row[0]: row[1:] for row in rows_of(page, "how much is in the vector")}
     scores = tables.read(results / "demo/embedded/scores.parquet", schemas.SCORES).to_pylist()

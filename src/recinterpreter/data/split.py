@@ -45,7 +45,7 @@ def examples_in_pieces(interactions: pa.Table, settings: Split) -> Iterator[pa.T
     Histories take L times the memory of the items they are made of. Raises UserError before the
     first piece.
     """
-    table = _in_order(interactions)
+    table = in_order(interactions)
     user, item, time, position = (
         table[name].to_numpy() for name in ("user_id", "item_id", "time", "position")
     )
@@ -79,7 +79,7 @@ def examples_in_pieces(interactions: pa.Table, settings: Split) -> Iterator[pa.T
         )
 
 
-def _in_order(interactions: pa.Table) -> pa.Table:
+def in_order(interactions: pa.Table) -> pa.Table:
     """Sort by user and position, where that is not so already: it is, as ingested."""
     user, position = (interactions[name].to_numpy() for name in ("user_id", "position"))
     step = np.diff(user)

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from recinterpreter import schemas, tables
 from recinterpreter.checkpoint import read_json
+from recinterpreter.data.distributions import LENGTHS, POPULARITY
 from recinterpreter.experiment import Settings
 from recinterpreter.report.cases import Case, read_cases
-from recinterpreter.report.figures import controls_plot, recovery_plot
+from recinterpreter.report.figures import controls_plot, recovery_plot, shape_plot
 from recinterpreter.report.runs import Journal, read_journal
 from recinterpreter.report.scores import RECORDED, Run, Scores, label_of, name_of
 from recinterpreter.report.searches import SearchView, read_searches
@@ -91,7 +92,10 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         judged=_judged(name, settings),
         searches=read_searches(folder, settings),
         tasks=[task for task in SHOWN if task in settings.adapter.tasks],
-        figures=_figures(scores, runs, untrained, settings),
+        figures={
+            "shape": _shape(folder, name),
+            **_figures(scores, runs, untrained, settings),
+        },
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
         llm=read_json(llm / "llm.json"),
         unspelled=[row for row in spelled if not row["spells"]][:_UNSPELLED_SHOWN],
@@ -132,6 +136,14 @@ def _judged(name: str, settings: Settings) -> list[Run]:
     seeds, kinds = settings.recommenders.seeds, settings.adapter.kinds
     runs = [Run("dreamrec", seed, adapter) for seed, adapter in product(seeds, kinds)]
     return [replace(run, label=label_of(run, runs)) for run in runs]
+
+
+def _shape(folder: Path, name: str) -> Markup:
+    bins = tables.read(folder / "distributions.parquet", schemas.DISTRIBUTIONS).to_pylist()
+    lengths, popularity = (
+        [row for row in bins if row["what"] == what] for what in (LENGTHS, POPULARITY)
+    )
+    return shape_plot(lengths, popularity, name)
 
 
 def _figures(

@@ -35,6 +35,8 @@ _STYLE: dict[Any, Any] = {
 }
 
 Dots = Sequence[tuple[str, Score]]
+Bin = Mapping[str, Any]
+_TICKS = 8  # on half the width of a figure
 
 
 def controls_plot(groups: Mapping[str, Dots], label: str, percent: bool) -> Markup:
@@ -119,6 +121,56 @@ def recovery_plot(
 
 def _line(axes: Axes, scores: Sequence[Score], **style: Any) -> None:
     axes.plot([100 * s.value for s in scores], **{"markersize": 4.5, "linewidth": 1.3, **style})
+
+
+def shape_plot(lengths: Sequence[Bin], popularity: Sequence[Bin], name: str) -> Markup:
+    """Draw how long the sequences of a data set are, and how much its popular items make up.
+
+    lengths, popularity: the bins of DISTRIBUTIONS, ascending.
+    """
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"shape of {name}"}):
+        figure = Figure(figsize=(7.2, 2.5), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        edges = [b["low"] for b in lengths] + [lengths[-1]["high"] + 1]
+        left.stairs([b["count"] for b in lengths], edges, fill=True, color=PALETTE[0], alpha=0.85)
+        left.set_xlabel("interactions of a user")
+        left.set_ylabel("users")
+        left.yaxis.set_major_formatter(_whole)
+        _logarithmic(left, edges[0], edges[-1])
+        ranks = [b["high"] for b in popularity]
+        shares = [100 * b["share"] for b in popularity]
+        right.plot(ranks, shares, color=PALETTE[1], marker="o", markersize=3, linewidth=1.6)
+        right.set_ylim(0, 104)
+        right.set_xlabel("most popular items")
+        right.set_ylabel("share of all interactions (%)")
+        _logarithmic(right, 1, ranks[-1])
+        half = next(b for b in popularity if b["share"] >= 0.5)
+        return _svg(
+            figure,
+            f"Left: users by their number of interactions, {_whole(edges[0])} to "
+            f"{_whole(edges[-1] - 1)}. Right: share of all interactions with the most popular "
+            f"items; {_whole(half['high'])} of {_whole(ranks[-1])} make up "
+            f"{100 * half['share']:.0f} %.",
+        )
+
+
+def _logarithmic(axes: Axes, low: int, high: int) -> None:
+    """Make an axis of counts logarithmic, with a few whole numbers on it however far it reaches."""
+    powers = [10**k for k in range(len(str(high)))]
+    for steps in ((1, 2, 3, 4, 5, 7, 15), (1, 2, 5), (1,)):
+        ticks = sorted(n * power for power in powers for n in steps if low <= n * power <= high)
+        if len(ticks) <= _TICKS:
+            break
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [_whole(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(axis="y", color=_INK, alpha=0.12, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _whole(value: float, _: object = None) -> str:
+    """Write a count with thin spaces between thousands."""
+    return f"{value:,.0f}".replace(",", "\u202f")
 
 
 def _svg(figure: Figure, label: str) -> Markup:
