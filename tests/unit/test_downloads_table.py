@@ -10,6 +10,7 @@ from recinterpreter.data.downloads import TABLE, row_json, table
 from recinterpreter.errors import UserError
 from recinterpreter.origins import ORIGINS
 from recinterpreter.settings.downloads import Download
+from recinterpreter.workflow.digest import PACKAGE, import_closure
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 ROW = yaml.safe_load(TABLE.read_text(encoding="utf-8"))[0]
@@ -57,6 +58,11 @@ def test_a_stage_is_handed_its_row_in_one_line() -> None:
     assert "\n" not in text
     assert Download.model_validate_json(text) == table()["ml-100k"]
     assert json.loads(text)["sha256"] == ROW["sha256"]
+
+
+def test_no_stage_reaches_the_table_so_a_row_is_of_one_download() -> None:
+    stages = (PACKAGE / "stages").glob("*.py")
+    assert TABLE.with_suffix(".py") not in import_closure(stages)
 
 
 @pytest.mark.parametrize(
