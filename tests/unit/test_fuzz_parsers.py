@@ -64,6 +64,13 @@ def test_spoilt_files_are_ingested_or_refused(source: Source, data: st.DataObjec
     ingested(source, source.packed({**source.contents, name: content}))
 
 
+@each_source
+def test_digits_of_another_script_are_no_numbers(source: Source) -> None:
+    for name in source.contents:
+        content = source.contents[name].replace(b"4", "\u0664".encode())
+        ingested(source, source.packed({**source.contents, name: content}))
+
+
 packed_sources = {n: s for n, s in SOURCES.items() if s.packed(s.contents) != s.contents}
 each_packed = pytest.mark.parametrize("source", packed_sources.values(), ids=packed_sources)
 

@@ -8,8 +8,8 @@ import polars as pl
 
 from recinterpreter.errors import UserError
 
-WHOLE = r"^\d{1,18}$"  # 18 digits are sure to fit 64 bits
-NUMBER = r"^\d{1,15}(\.\d{1,15})?$"
+WHOLE = r"^[0-9]{1,18}$"  # 18 digits are sure to fit 64 bits
+NUMBER = r"^[0-9]{1,15}(\.[0-9]{1,15})?$"
 
 
 def refuse_misfits(
