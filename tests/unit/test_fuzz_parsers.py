@@ -67,7 +67,7 @@ def test_spoilt_files_are_ingested_or_refused(source: Source, data: st.DataObjec
 @each_source
 def test_digits_of_another_script_are_no_numbers(source: Source) -> None:
     for name in source.contents:
-        content = source.contents[name].replace(b"4", "\u0664".encode())
+        content = source.contents[name].replace(b"4", "\u0664".encode(), 1)
         ingested(source, source.packed({**source.contents, name: content}))
 
 

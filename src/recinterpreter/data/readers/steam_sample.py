@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -43,19 +42,17 @@ _REVIEWS = pa.schema({"user": pa.large_string(), "item": pa.int32(), "time": pa.
 def read(files: Mapping[str, Path], settings: Ingest, scratch: Path) -> Raw:
     """Read `games` and `reviews`: the events drawn, and the games they are of.
 
-    Reviews go through a table in the folder `scratch`, which is deleted again. Raises UserError
-    for files that cannot be used, and where nothing is left.
+    Reviews go through a table in the folder `scratch`. Raises UserError for files that cannot be
+    used, and where nothing is left.
     """
     source = settings.source
     if not isinstance(source, SteamSample):
         raise TypeError(f"wanted the settings of Steam, got {source!r}")
     games, reviews = files["games"], files["reviews"]
     titles = dict(read_games(games))
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=scratch, prefix=".steam-") as folder:
-        table = Path(folder, "reviews.arrow")
-        n_of_class = _store(reviews, table, list(titles))
-        rows, users = _frequent(table, n_of_class, source.min_reviews)
+    table = scratch / "reviews.arrow"
+    n_of_class = _store(reviews, table, list(titles))
+    rows, users = _frequent(table, n_of_class, source.min_reviews)
     events = _draw(rows, users, list(titles), source)
     if events.is_empty():
         raise UserError(
