@@ -102,7 +102,7 @@ def test_what_no_retry_can_mend_fails_at_once(
     server: Server, tmp_path: Path, behaviour: str, told: str
 ) -> None:
     server.plan = [behaviour]
-    with pytest.raises(UserError, match=f"(?s){told}.*set data.path to where it is"):
+    with pytest.raises(UserError, match=f"{told}.*set data.path to where it is"):
         fetch(row(server.url), tmp_path / "data.zip")
     assert len(server.ranges) == 1
     assert not names(tmp_path)
@@ -121,7 +121,7 @@ def test_what_never_mends_fails_in_the_end(
     server: Server, tmp_path: Path, behaviour: str, told: str
 ) -> None:
     server.always = behaviour
-    with pytest.raises(UserError, match=f"(?s){told}.*set data.path"):
+    with pytest.raises(UserError, match=f"{told}.*set data.path"):
         fetch(row(server.url), tmp_path / "data.zip")
     assert "data.zip" not in names(tmp_path)
 
@@ -179,7 +179,7 @@ def test_a_trickle_is_given_up_and_gone_on_from(
 
 def test_the_next_call_goes_on(server: Server, tmp_path: Path) -> None:
     server.plan = ["cut", "busy"]
-    with pytest.raises(UserError, match=r"503(?s:.*)run again to go on from .*\.data\.zip\.part"):
+    with pytest.raises(UserError, match=r"503.*run again to go on from .*\.data\.zip\.part"):
         fetch(row(server.url), tmp_path / "data.zip", attempts=2)
     assert (tmp_path / ".data.zip.part").read_bytes() == CONTENT[: len(CONTENT) // 2]
     fetch(row(server.url), tmp_path / "data.zip")
@@ -263,11 +263,9 @@ def test_when_no_address_gives_it_all_are_told(
     server.always, mirror.always = "missing", "corrupt"
     with pytest.raises(UserError) as caught:
         fetch(row(server.url, mirror.url), tmp_path / "data.zip")
-    first, official, copy, advice = str(caught.value).split("\n")
-    assert first == "data is not downloaded: no address gives it:"
-    assert official == f"  {server.url}: the server answered 404 Not Found"
-    assert copy.startswith(f"  {mirror.url}: wrong checksum: got sha256 ")
-    assert advice.endswith("set data.path to where it is")
+    told = str(caught.value)
+    assert f"{server.url}: the server answered 404 Not Found; {mirror.url}: wrong checksum" in told
+    assert "\n" not in told  # the end of a run repeats the last line of a log
 
 
 @pytest.mark.parametrize(
@@ -335,7 +333,7 @@ def test_a_gzip_that_is_packed_on_the_way_is_told(server: Server, tmp_path: Path
 def test_no_network(tmp_path: Path) -> None:
     # port 9 (discard): nobody listens
     wanted = row("http://127.0.0.1:9/data.zip")
-    told = r"(?s)after 2 attempts .*refused.*on a machine with a network .* set data.path"
+    told = r"after 2 attempts .*refused.*on a machine with a network .* set data.path"
     with pytest.raises(UserError, match=told):
         fetch(wanted, tmp_path / "data.zip", attempts=2)
     assert not names(tmp_path)

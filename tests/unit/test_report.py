@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def test_ids_are_unique_and_links_inside_the_page_lead_somewhere(page):
     ids = [a["id"] for a in attributes if "id" in a]
     assert len(ids) == len(set(ids))
     assert {a["href"][1:] for a in attributes if "href" in a} <= set(ids)
+
+
+def test_two_data_sets_share_no_id(results, tmp_path):
+    for name in ("demo", "ml-100k"):
+        shutil.copytree(results / "demo", tmp_path / name)
+    config = json.loads(settings().as_json())
+    config["data"]["sources"] = ["demo", "ml-100k"]
+    both = render(Settings.model_validate_json(json.dumps(config)), tmp_path)
+    ids = [a["id"] for _, a in Tags(both).tags if "id" in a]
+    assert len(ids) == len(set(ids))
 
 
 def test_titles_and_answers_are_text_never_markup(page):

@@ -59,20 +59,21 @@ def _has_come(row: Download, part: Part) -> bool:
 
 def _download(row: Download, part: Part, attempts: int, pause: float) -> None:
     """Fetch a file from the first address that gives it, and verify it."""
-    failures = []
+    failures: list[str] = []
     with _client() as client:
         for url in row.urls:
+            if failures:
+                logger.info("%s; now from %s", failures[-1], url)
             try:
                 _verified(client, row, url, part, attempts, pause)
                 return
             except Unusable as error:
-                logger.info("%s: %s", url, error)
                 failures.append(f"{url}: {error}")
-    told = failures[0] if len(failures) == 1 else "no address gives it:\n  " + "\n  ".join(failures)
     again = f"run again to go on from {part.path}, or " if part.size else ""
+    # in one line, for that is what the end of a run repeats
     raise UserError(
-        f"{row.name} is not downloaded: {told}\n{again}fetch it on a machine with a network (a "
-        f"proxy is named by HTTPS_PROXY) and set {row.setting} to where it is"
+        f"{row.name} is not downloaded: {'; '.join(failures)}; {again}fetch it on a machine with a "
+        f"network (a proxy is named by HTTPS_PROXY) and set {row.setting} to where it is"
     )
 
 

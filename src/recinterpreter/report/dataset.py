@@ -94,7 +94,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         tasks=[task for task in SHOWN if task in settings.adapter.tasks],
         figures={
             "shape": _shape(folder, name),
-            **_figures(scores, runs, untrained, settings),
+            **_figures(name, scores, runs, untrained, settings),
         },
         cases=read_cases(folder, llm / "verdicts.parquet", runs, settings.report.cases, titles),
         llm=read_json(llm / "llm.json"),
@@ -143,11 +143,11 @@ def _shape(folder: Path, name: str) -> Markup:
     lengths, popularity = (
         [row for row in bins if row["what"] == what] for what in (LENGTHS, POPULARITY)
     )
-    return shape_plot(lengths, popularity, name)
+    return shape_plot(name, lengths, popularity)
 
 
 def _figures(
-    scores: Scores, runs: list[Run], untrained: list[Run], settings: Settings
+    name: str, scores: Scores, runs: list[Run], untrained: list[Run], settings: Settings
 ) -> dict[str, Markup]:
     figures: dict[str, Markup] = {}
     for task, metric, label in (
@@ -168,7 +168,7 @@ def _figures(
             for run in [*runs, *untrained]
         }
         if task in settings.adapter.tasks:
-            figures[task] = controls_plot(groups, label, percent=task == "residual")
+            figures[task] = controls_plot(name, groups, label, percent=task == "residual")
     if "recovery" in settings.adapter.tasks:
         more = [f"more than {k}" for k in range(settings.split.history)]
 
@@ -179,6 +179,7 @@ def _figures(
         popularity = [s for m in more if (s := scores.popularity("last", m)) is not None]
         controls = {run.label: shares(run, "another_user") for run in runs}
         figures["distribution"] = recovery_plot(
+            name,
             {run.label: shares(run, RECORDED) for run in runs},
             {label: line for label, line in controls.items() if line},
             popularity,

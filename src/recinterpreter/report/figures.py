@@ -39,13 +39,14 @@ Bin = Mapping[str, Any]
 _TICKS = 8  # on half the width of a figure
 
 
-def controls_plot(groups: Mapping[str, Dots], label: str, percent: bool) -> Markup:
+def controls_plot(name: str, groups: Mapping[str, Dots], label: str, percent: bool) -> Markup:
     """Draw one row per source of states, grouped by recommender: dot and interval.
 
-    groups: label of a run -> (source, score), the recorded states first.
+    name: of the data set, without which two of them would share ids on a page; groups: label of a
+    run -> (source, score), the recorded states first.
     """
     rows = sum(len(dots) for dots in groups.values()) + len(groups)
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": label}):
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"{label} of {name}"}):
         figure = Figure(figsize=(7.2, 0.24 * rows + 0.6), layout="constrained")
         axes = figure.add_subplot()
         scale = 100 if percent else 1
@@ -82,16 +83,18 @@ def _dot(axes: Axes, y: float, score: Score, scale: float, main: bool) -> None:
 
 
 def recovery_plot(
+    name: str,
     lines: Mapping[str, Sequence[Score]],
     controls: Mapping[str, Sequence[Score]],
     popularity: Sequence[Score],
 ) -> Markup:
     """Draw Figure 4 of the paper: the share of answers that recover more than k items.
 
-    lines: label of a run -> the share for k = 0, 1, ...; controls: the same for a control state.
+    name: of the data set; lines: label of a run -> the share for k = 0, 1, ...; controls: the same
+    for a control state.
     """
     label = "share of answers (%)"
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": "recovery"}):
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": f"recovery of {name}"}):
         figure = Figure(figsize=(7.2, 3.7), layout="constrained")
         axes = figure.add_subplot()
         for i, (name, scores) in enumerate(lines.items()):
@@ -123,10 +126,10 @@ def _line(axes: Axes, scores: Sequence[Score], **style: Any) -> None:
     axes.plot([100 * s.value for s in scores], **{"markersize": 4.5, "linewidth": 1.3, **style})
 
 
-def shape_plot(lengths: Sequence[Bin], popularity: Sequence[Bin], name: str) -> Markup:
+def shape_plot(name: str, lengths: Sequence[Bin], popularity: Sequence[Bin]) -> Markup:
     """Draw how long the sequences of a data set are, and how much its popular items make up.
 
-    lengths, popularity: the bins of DISTRIBUTIONS, ascending.
+    name: of the data set; lengths, popularity: the bins of DISTRIBUTIONS, ascending.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": f"shape of {name}"}):
         figure = Figure(figsize=(7.2, 2.5), layout="constrained")
