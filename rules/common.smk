@@ -13,7 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from recinterpreter.configuration import load, typed
-from recinterpreter.data.downloads import row_json, table
+from recinterpreter.data.downloads import row_json
 from recinterpreter.errors import UserError
 from recinterpreter.settings.adapters import AdapterKind, Task
 from recinterpreter.settings.recommenders import Baseline, BaselineName, RecommenderName, UNTRAINED

@@ -7,6 +7,12 @@
 
 
 FROM_FILES = "|".join(map(re.escape, SETTINGS.origins))
+DOWNLOADED = {
+    name
+    for origin in SETTINGS.public.values()
+    if origin.downloaded
+    for name in origin.files.values()
+}
 
 
 rule ingest_demo:
@@ -46,13 +52,13 @@ rule download_source:
         "results/logs/{dataset}/download_source/{name}.log",
     wildcard_constraints:
         dataset=FROM_FILES,
-        name="|".join(re.escape(row.file) for row in table().values()),
+        name="|".join(re.escape(name) for name in DOWNLOADED),
     cache: CACHED
     conda:
         "../envs/python.yaml"
     threads: 1
     params:
-        settings=lambda w: row_json(w.name),
+        settings=lambda w: row_json(w.name, w.dataset),
         code=code_digest("download_source"),
     shell:
         "python -m recinterpreter.stages.download_source"

@@ -21,8 +21,10 @@ from recinterpreter.settings.adapters import (
 )
 from recinterpreter.settings.answers import Control, Decoding
 from recinterpreter.settings.data import (
+    AmazonSource,
     DemoSource,
     EventsSource,
+    LastFmSource,
     MovieLensSource,
     Source,
     SteamSource,
@@ -66,6 +68,8 @@ class Data(Section):
     ml_25m: MovieLensSource = Field(alias="ml-25m")
     ml_latest_small: MovieLensSource = Field(alias="ml-latest-small")
     steam: SteamSource
+    amazon: AmazonSource
+    lastfm: LastFmSource
     events: EventsSource
 
 

@@ -141,9 +141,20 @@ def _events_tables(config: Config) -> Contradictions:
                 )
 
 
+def _p5_path(config: Config) -> Contradictions:
+    data = config["data"]
+    p5 = "amazon" in data["sources"] and data["amazon"]["release"] == "p5"
+    if p5 and not data["amazon"]["path"]:
+        yield (
+            ("data", "amazon", "path"),
+            "got null, and P5's sequences (data.amazon.release) have no address to download from; "
+            "wanted the folder that has a folder of them for each category",
+        )
+
+
 def _events_name(config: Config) -> Contradictions:
     name = config["data"]["events"]["name"]
-    if name in _TAKEN_DATASETS:
+    if name in _TAKEN_DATASETS or name.startswith("amazon-"):
         yield (
             ("data", "events", "name"),
             f"{name!r} is taken: results/{name} belongs to something else; choose another name",
@@ -180,6 +191,7 @@ def _spread_by_several(config: Config) -> Contradictions:
 
 CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("data", "sources"),
+    _twice("data", "amazon", "categories"),
     _twice("recommenders", "names"),
     _twice("recommenders", "untrained"),
     _twice("recommenders", "baselines"),
@@ -197,6 +209,7 @@ CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("bounds", "decoders"),
     _twice("scores", "cutoffs"),
     _events_tables,
+    _p5_path,
     _events_name,
     _no_test_split,
     _heads_of("sasrec"),

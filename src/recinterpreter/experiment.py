@@ -21,12 +21,14 @@ from recinterpreter.blocks import (
     StoredStates,
 )
 from recinterpreter.errors import UserError
-from recinterpreter.origins import ORIGINS, Origin
+from recinterpreter.origins import ORIGINS, Origin, amazon_origins
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
+    AmazonRules,
     Domain,
     Ingest,
+    LastFmRules,
     MovieLensRelease,
     Said,
     Split,
@@ -67,7 +69,8 @@ class Settings(Section):
     @property
     def datasets(self) -> list[str]:
         """Names of the data sets to run: the folders under results/."""
-        return [self.data.events.name if s == "events" else s for s in self.data.sources]
+        several = {"events": [self.data.events.name], "amazon": amazon_origins(self.data.amazon)}
+        return [name for source in self.data.sources for name in several.get(source, [source])]
 
     @property
     def encoders(self) -> list[str]:
@@ -97,12 +100,18 @@ class Settings(Section):
         return [f"edit_{kind}" for kind in self.edits.kinds]
 
     @property
+    def public(self) -> dict[str, Origin]:
+        """Where each public data set comes from, by the name of its folder."""
+        amazon = amazon_origins(self.data.amazon) if "amazon" in self.data.sources else {}
+        return {**ORIGINS, **amazon}
+
+    @property
     def origins(self) -> dict[str, Origin]:
         """Where each data set that is read from files comes from, by the name of its folder."""
         own = self.data.events
         if "events" not in self.data.sources:
-            return ORIGINS
-        return {**ORIGINS, own.name: Origin("events", {"events": "", "items": ""}, own.domain)}
+            return self.public
+        return {**self.public, own.name: Origin("events", {"events": "", "items": ""}, own.domain)}
 
     def domain(self, dataset: str) -> Domain:
         """Which words the prompts of a data set use."""
@@ -111,20 +120,24 @@ class Settings(Section):
     def places(self, dataset: str) -> list[str]:
         """List what of the user's a data set is read from; nothing where it is downloaded."""
         own = self.data.events
-        if dataset not in ORIGINS:
+        if dataset not in self.public:
             return [str(own.events), str(own.items)]
         path = self.path(dataset)
-        return [] if path is None else ORIGINS[dataset].places(path)
+        return [] if path is None else self.public[dataset].places(path)
 
     def path(self, dataset: str) -> str | None:
         """Where the user has the files of a data set that has a public origin."""
-        path: str | None = getattr(self.data, dataset.replace("-", "_")).path
+        path: str | None = getattr(self.data, self.block(dataset).replace("-", "_")).path
         return path
+
+    def block(self, dataset: str) -> str:
+        """Which block of `data` says where a public data set is."""
+        return dataset if dataset in ORIGINS else "amazon"
 
     def parts(self, dataset: str) -> list[str]:
         """List the user's files by whose content a data set counts; none where it is downloaded."""
-        path = self.path(dataset) if dataset in ORIGINS else None
-        return self.places(dataset) if path is None else ORIGINS[dataset].parts(path)
+        path = self.path(dataset) if dataset in self.public else None
+        return self.places(dataset) if path is None else self.public[dataset].parts(path)
 
     def ingest(self, dataset: str) -> Ingest:
         """Settings of the stages that read a source; none of them says where it is."""
@@ -134,6 +147,10 @@ class Settings(Section):
         said: dict[str | None, Said] = {
             None: self.data.demo,
             "movielens": MovieLensRelease.model_construct(release=dataset),
+            **dict.fromkeys(
+                ("amazon", "p5"), AmazonRules(**_shared(self.data.amazon, AmazonRules))
+            ),
+            "lastfm": LastFmRules(**_shared(self.data.lastfm, LastFmRules)),
             "steam_sample": SteamSample(**_shared(self.data.steam, SteamSample)),
             "events": columns,
         }

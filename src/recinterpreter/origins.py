@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from recinterpreter.settings.data import Domain
+from recinterpreter.settings.data import AmazonSource, Domain
 
 
 @dataclass(frozen=True)
@@ -86,4 +86,64 @@ ORIGINS = {
         files={"games": "steam_games.json.gz", "reviews": "steam_reviews.json.gz"},
         domain="games",
     ),
+    "lastfm": Origin(
+        reader="lastfm",
+        files={"archive": "hetrec2011-lastfm-2k.zip"},
+        domain="items",
+        members=("artists.dat", "user_taggedartists-timestamps.dat"),
+        inner="hetrec2011-lastfm-2k",
+    ),
 }
+
+# What a category of Amazon is read from: by release the official file of each kind, the one that is
+# downloaded, then others that a user may have.
+_AMAZON: dict[int | str, dict[str, tuple[str, ...]]] = {
+    2014: {
+        "reviews": ("reviews_{0}_5.json.gz", "reviews_{0}.json.gz", "{0}_5.csv.gz"),
+        "metadata": ("meta_{0}.json.gz",),
+    },
+    2018: {
+        "reviews": ("{0}_5.json.gz", "{0}.json.gz"),
+        "metadata": ("meta_{0}.json.gz",),
+    },
+    2023: {
+        "reviews": ("{0}.csv.gz", "{0}.csv", "{0}.jsonl.gz"),
+        "metadata": ("meta_{0}.jsonl.gz",),
+    },
+    "p5": {
+        "sequences": ("{0}/sequential_data.txt", "{0}/p5_sequential.txt"),
+        "datamaps": ("{0}/datamaps.json", "{0}/p5_datamaps.json"),
+        "titles": ("{0}/meta.json.gz", "{0}/p5_item_titles.tsv", "{0}/p5_item_short_text.tsv"),
+        "times": ("{0}/p5_interactions.tsv.gz",),
+    },
+}
+_OPTIONAL = ("times",)
+_DOMAINS: dict[str, Domain] = {
+    "Video_Games": "games",
+    "Movies_and_TV": "movies",
+    "Amazon_Instant_Video": "movies",
+}
+
+
+def amazon_origins(source: AmazonSource) -> dict[str, Origin]:
+    """Return where the categories come from, by the names of their folders (amazon-2014-beauty)."""
+    return {
+        f"amazon-{source.release}-{category.lower().replace('_', '-')}": Origin(
+            reader="p5" if source.release == "p5" else "amazon",
+            files=_amazon_files(source, category),
+            domain=_DOMAINS.get(category, "items"),
+            downloaded=source.release != "p5",
+        )
+        for category in source.categories
+    }
+
+
+def _amazon_files(source: AmazonSource, category: str) -> dict[str, str]:
+    """Choose of each kind of file the first that the user has, or else the official one."""
+    files = {}
+    for kind, names in _AMAZON[source.release].items():
+        known = [name.format(category) for name in names]
+        there = [name for name in known if source.path and Path(source.path, name).is_file()]
+        if there or kind not in _OPTIONAL:
+            files[kind] = (there or known)[0]
+    return files

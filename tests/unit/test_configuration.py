@@ -133,6 +133,12 @@ def test_a_wrong_key_is_told_with_file_got_and_valid(text: str, told: str) -> No
         ("judge: {models: [careful, careful]}", "judge.models: names careful twice"),
         ("scores: {cutoffs: [10, 5, 10]}", "scores.cutoffs: names 10 twice"),
         ("data: {events: {name: ml-100k}}", "'ml-100k' is taken: results/ml-100k belongs to"),
+        ("data: {events: {name: amazon-2014-beauty}}", "'amazon-2014-beauty' is taken: results/"),
+        (
+            "data: {sources: [amazon], amazon: {release: p5, path: null}}",
+            "data.amazon.path: got null, and P5's",
+        ),
+        ("data: {amazon: {categories: [Beauty, Beauty]}}", "names Beauty twice"),
         ("data: {events: {name: logs}}", "'logs' is taken"),
         ("llm: {revision: main}", "llm.revision: got 'main'; wanted null, only a Hugging Face id"),
         ("llm: {source: ./m, revision: main}", "llm.revision: got 'main'; wanted null"),

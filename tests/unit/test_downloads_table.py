@@ -8,7 +8,8 @@ import yaml
 
 from recinterpreter.data.downloads import TABLE, row_json, table
 from recinterpreter.errors import UserError
-from recinterpreter.origins import ORIGINS
+from recinterpreter.origins import ORIGINS, amazon_origins
+from recinterpreter.settings.data import AmazonSource
 from recinterpreter.settings.downloads import Download
 from recinterpreter.workflow.digest import PACKAGE, import_closure
 
@@ -33,20 +34,33 @@ def test_no_address_stands_in_two_rows() -> None:
     assert len(set(urls)) == len(urls)
 
 
+def files_of(release: int) -> set[str]:
+    source = AmazonSource.model_validate({**CONFIG["data"]["amazon"], "release": release})
+    [origin] = amazon_origins(source).values()
+    return {*origin.files.values()}
+
+
 def test_a_file_name_means_one_row_and_every_downloaded_file_has_one() -> None:
-    names = [row.file for row in table().values()]
+    names = [row.file for row in table().values() if not row.name.startswith("amazon-")]
     assert len(set(names)) == len(names)
     public = [origin.files.values() for origin in ORIGINS.values() if origin.downloaded]
     assert {*names} == set().union(*public)
 
 
-def test_a_file_is_found_by_its_name() -> None:
-    files = [row.file for row in table().values()]
-    assert len(set(files)) == len(files)
+@pytest.mark.parametrize("release", [2014, 2018, 2023])
+def test_a_row_of_amazon_is_that_of_every_category(release: int) -> None:
+    dataset = f"amazon-{release}-beauty"
+    rows = [Download.model_validate_json(row_json(file, dataset)) for file in files_of(release)]
+    assert {row.name for row in rows} == {
+        f"amazon-{release}-{kind}-Beauty" for kind in ("reviews", "metadata")
+    }
+    for row in rows:
+        assert row.file in files_of(release)
+        assert "{" not in "".join(row.urls)
 
 
 def test_movielens_terms_are_shown() -> None:
-    movielens = [row for row in table().values() if "grouplens" in row.urls[0]]
+    movielens = [row for row in table().values() if "/movielens/" in row.urls[0]]
     assert movielens
     for row in movielens:
         assert row.notice is not None
@@ -54,7 +68,7 @@ def test_movielens_terms_are_shown() -> None:
 
 
 def test_a_stage_is_handed_its_row_in_one_line() -> None:
-    text = row_json("ml-100k.zip")
+    text = row_json("ml-100k.zip", "ml-100k")
     assert "\n" not in text
     assert Download.model_validate_json(text) == table()["ml-100k"]
     assert json.loads(text)["sha256"] == ROW["sha256"]

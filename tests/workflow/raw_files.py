@@ -1,6 +1,7 @@
 """Raw files as a user has them, small."""
 
 import gzip
+import json
 
 
 def write_own(folder, catalogue="i.csv"):
@@ -55,3 +56,38 @@ def write_movielens_1m(folder, users=30):
     films = [f"{i}::Film {i}: the film (1995)::Drama" for i in range(1, 41)]
     (folder / "ratings.dat").write_text("\n".join(ratings) + "\n")
     (folder / "movies.dat").write_text("\n".join(films) + "\n", encoding="latin-1")
+
+
+def write_amazon(folder, users=30):
+    """Write a category of 2018, and the same as one of 2014: JSON lines, gzipped."""
+    folder.mkdir(parents=True)
+    reviews = [
+        {"reviewerID": f"A{user}", "asin": f"B{(user * 3 + step) % 12}", "overall": 5.0,
+         "reviewText": "it's \u2665", "unixReviewTime": 86_400 * (user + step)}
+        for user in range(users)
+        for step in range(6)
+    ]  # fmt: skip
+    products = [{"asin": f"B{i}", "title": f"Card &amp; envelope, number {i}"} for i in range(12)]
+    for prefix in ("", "reviews_"):
+        _write_lines(folder / f"{prefix}Gift_Cards_5.json.gz", reviews)
+    _write_lines(folder / "meta_Gift_Cards.json.gz", products)
+
+
+def _write_lines(path, records):
+    path.write_bytes(gzip.compress("".join(json.dumps(r) + "\n" for r in records).encode()))
+
+
+def write_lastfm(folder, users=30):
+    """Write the two files of Last.fm that are read: tags of some users of twelve artists."""
+    folder.mkdir(parents=True)
+    tags = [
+        f"{user}\t{(user * 3 + step) % 12 + 1}\t{tag}\t{1238536800000 + user * 86_400_000 + step}"
+        for user in range(1, users + 1)
+        for step in range(6)
+        for tag in (1, 2)
+    ]
+    artists = [f'{i}\tThe "{i}" Band\thttp://x\thttp://y' for i in range(1, 13)]
+    header = "userID\tartistID\ttagID\ttimestamp"
+    table = "\n".join([header, *tags]) + "\n"
+    (folder / "user_taggedartists-timestamps.dat").write_text(table)
+    (folder / "artists.dat").write_text("\n".join(["id\tname\turl\tpictureURL", *artists]) + "\n")

@@ -13,7 +13,14 @@ import pytest
 import yaml
 from conftest import OTHERS, ROOT, TINY, Workflow, copy_sources
 from other_values import keys, other, overlay
-from raw_files import write_movielens, write_movielens_1m, write_own, write_steam
+from raw_files import (
+    write_amazon,
+    write_lastfm,
+    write_movielens,
+    write_movielens_1m,
+    write_own,
+    write_steam,
+)
 from snakemake.utils import update_config
 
 pytestmark = pytest.mark.slow
@@ -112,12 +119,14 @@ def as_shipped(finished: Workflow) -> Iterator[Ask]:
     yield from asked(finished, TINY)
 
 
-def targets_elsewhere(folder: str = "mine") -> list[str]:
+def targets_elsewhere(folder: str = "mine", release: int = 2018) -> list[str]:
     adapters = f"results/{folder}/embedded/adapters/sasrec/residual"
     return [
         "results/ml-100k/audit.parquet",
         "results/ml-1m/audit.parquet",
         "results/steam/audit.parquet",
+        f"results/amazon-{release}-gift-cards/audit.parquet",
+        "results/lastfm/audit.parquet",
         *(f"{adapters}/{kind}/seed0/config.json" for kind in ("mlp", "soft_tokens", "q_former")),
     ]
 
@@ -131,9 +140,13 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     write_steam(folder / "steam")
     write_movielens(folder / "movielens")
     write_movielens_1m(folder / "ml-1m")
+    write_amazon(folder / "amazon")
+    write_lastfm(folder / "lastfm")
     write_steam(folder / "elsewhere" / "steam", games=14)
     write_movielens(folder / "elsewhere" / "movielens", users=31)
     write_movielens_1m(folder / "elsewhere" / "ml-1m", users=31)
+    write_amazon(folder / "elsewhere" / "amazon", users=31)
+    write_lastfm(folder / "elsewhere" / "lastfm", users=31)
     for table, row in (("e.csv", "u1,i1,7"), ("i.csv", "i99,Another")):
         more = (folder / table).read_text() + row + "\n"
         (folder / "elsewhere" / table).write_text(more)
@@ -189,7 +202,8 @@ def test_a_key_that_is_read_makes_stale_what_its_row_says(elsewhere: Ask, key: s
     assert row is not None
     value = other(key, values(TINY, OTHERS)[key])
     folder = value if key == "data.events.name" else "mine"
-    targets = targets_elsewhere(folder)
+    release = value if key == "data.amazon.release" else 2018
+    targets = targets_elsewhere(folder, release)
     if key == "llm.revision":
         targets = ["results/mine/org--model@abc/llm.json"]
     check(elsewhere(overlay(key, value), targets), *row.cells)

@@ -35,9 +35,9 @@ def table(file: Path = TABLE) -> Mapping[str, Download]:
     return found
 
 
-def row_json(file: str) -> str:
-    """One line of JSON: the row of a file by its file name, as its download is handed it."""
-    return next(row for row in table().values() if row.file == file).as_json()
+def row_json(file: str, dataset: str) -> str:
+    """One line of JSON: the row of a file of a data set, as its download is handed it."""
+    return next(row for each in table().values() if (row := each.of(file, dataset))).as_json()
 
 
 def _row(row: Any, where: str) -> Download:

@@ -9,7 +9,8 @@ from pydantic import Field
 from recinterpreter.settings.sections import Count, Number, Positive, Section, Slug, Whole
 
 Release = Literal["ml-1m", "ml-20m", "ml-25m", "ml-latest-small"]
-Source = Literal["demo", "ml-100k", Release, "steam", "events"]
+Source = Literal["demo", "ml-100k", Release, "steam", "amazon", "lastfm", "events"]
+Category = Annotated[str, Field(pattern=r"^[A-Za-z0-9]\w*$")]
 Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Domain = Literal["movies", "games", "items"]
 
@@ -56,6 +57,36 @@ class SteamSource(SteamSample):
     path: str | None
 
 
+class AmazonRules(Section):
+    """How the reviews of a category of Amazon become a data set.
+
+    Releases: those of 2014, 2018 and 2023, and the sequences that P5 made of the first.
+    """
+
+    release: Literal[2014, 2018, 2023, "p5"]
+    core: Count | None
+    longest_title: Annotated[int, Field(ge=10, le=1000)]
+
+
+class AmazonSource(AmazonRules):
+    """Categories of a release of Amazon: downloaded when path is null, else in that folder."""
+
+    categories: Annotated[list[Category], Field(min_length=1)]
+    path: str | None
+
+
+class LastFmRules(Section):
+    """How Last.fm's tags become a data set."""
+
+    core: Count | None
+
+
+class LastFmSource(LastFmRules):
+    """Last.fm: downloaded when path is null, else a folder or the zip."""
+
+    path: str | None
+
+
 class Columns(Section):
     """Names of the columns in the user's own two tables."""
 
@@ -77,7 +108,7 @@ class EventsSource(Section):
 
 
 # What is said of a source alone, each by a type of its own.
-Said = DemoSource | MovieLensRelease | SteamSample | Columns
+Said = DemoSource | MovieLensRelease | SteamSample | AmazonRules | LastFmRules | Columns
 
 
 class Ingest(Section):

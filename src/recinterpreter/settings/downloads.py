@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from recinterpreter.settings.sections import Count, Section, Slug
 
+_CATEGORY = "{category}"
 Text = Annotated[str, Field(min_length=1)]
 Address = Annotated[str, Field(pattern=r"^https?://[^/\s]+/\S+$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -34,6 +35,22 @@ class Download(Section):
     def file(self) -> str:
         """Its file name, the same at every address."""
         return self.urls[0].rpartition("/")[2]
+
+    def of(self, file: str, dataset: str) -> Download | None:
+        """Return the row as that of a file of a data set; None where it is not.
+
+        A row whose addresses hold `{category}` is that of the same file of every category; the
+        first part of its name is that of its data sets' names.
+        """
+        before, several, after = self.file.partition(_CATEGORY)
+        if not several:
+            return self if self.file == file else None
+        category = file.removeprefix(before).removesuffix(after)
+        family = self.name.rpartition("-")[0]
+        if file != before + category + after or not dataset.startswith(f"{family}-"):
+            return None
+        urls = [url.replace(_CATEGORY, category) for url in self.urls]
+        return self.model_copy(update={"name": f"{self.name}-{category}", "urls": urls})
 
     @model_validator(mode="after")
     def _can_be_checked(self) -> Download:

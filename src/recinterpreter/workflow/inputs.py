@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from recinterpreter.contents import MADE, digest_of
 from recinterpreter.errors import UserError
-from recinterpreter.origins import ORIGINS
 
 if TYPE_CHECKING:
     from recinterpreter.blocks import LLM
@@ -63,9 +62,9 @@ def insist_on_files(settings: Settings) -> None:
     """Raise UserError with every file that the settings name and that is not there."""
     wanted = []
     for dataset in settings.datasets:
-        if dataset in ORIGINS:
-            words = ORIGINS[dataset].wanted
-            wanted += [(f"{dataset}.path", file, words) for file in settings.parts(dataset)]
+        if dataset in settings.public:
+            origin, key = settings.public[dataset], f"{settings.block(dataset)}.path"
+            wanted += [(key, file, origin.wanted) for file in settings.parts(dataset)]
         elif dataset in settings.origins:
             tables = zip(settings.origins[dataset].files, settings.places(dataset), strict=True)
             wanted += [(f"events.{key}", table, "a CSV or Parquet table") for key, table in tables]
