@@ -21,7 +21,10 @@ from recinterpreter.blocks import (
     StoredStates,
 )
 from recinterpreter.errors import UserError
-from recinterpreter.origins import ORIGINS, Origin, amazon_origins
+        if dataset not in self.public:
+            return [part for table in self.places(dataset) for part in parts_of(table)]
+        path = self.path(dataset)
+        return self.places(dataset) if path is None else self.public[dataset].parts(path)
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
@@ -136,8 +139,15 @@ class Settings(Section):
 
     def parts(self, dataset: str) -> list[str]:
         """List the user's files by whose content a data set counts; none where it is downloaded."""
+<<<<<<< HEAD
         path = self.path(dataset) if dataset in self.public else None
         return self.places(dataset) if path is None else self.public[dataset].parts(path)
+=======
+        if dataset not in ORIGINS:
+            return [part for table in self.places(dataset) for part in parts_of(table)]
+        path = self.path(dataset)
+        return self.places(dataset) if path is None else ORIGINS[dataset].parts(path)
+>>>>>>> 1f1a2de (data: tables of your own in CSV, TSV, JSON lines or Parquet, read piece by piece)
 
     def ingest(self, dataset: str) -> Ingest:
         """Settings of the stages that read a source; none of them says where it is."""

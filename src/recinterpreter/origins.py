@@ -67,6 +67,18 @@ def _movielens(release: str, kind: str) -> Origin:
     )
 
 
+def parts_of(path: str) -> list[str]:
+    """List the files that a table of the user's consists of: itself, or those of a folder by name.
+
+    Left out are hidden files and those that begin with an underscore: programs that write parts
+    leave such beside them (_SUCCESS).
+    """
+    if not Path(path).is_dir():
+        return [path]
+    found = (file for file in Path(path).iterdir() if file.is_file())
+    return sorted(str(file) for file in found if not file.name.startswith((".", "_")))
+
+
 # By the name that data.sources has for them. The demo is generated, and the user's own tables
 # (`events`) are named one by one: neither is here.
 ORIGINS = {

@@ -169,16 +169,19 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
 
 
 def read_batches(
-    path: Path, rows: int = 4096, wanted: range | None = None
+    path: Path,
+    rows: int = 4096,
+    wanted: range | None = None,
+    columns: Sequence[str] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Read a table in a stream of `rows` rows, the last of them fewer, in the file's order.
 
-    wanted: the rows of the file to read, all where None. Memory is that of a row group however long
-    the table is: nothing is read ahead, and the file is not mapped, since what has been read of a
-    mapped file counts as memory.
+    wanted, columns: the rows and columns of the file to read, all where None. Memory is that of a
+    row group however long the table is: nothing is read ahead, and the file is not mapped, since
+    what has been read of a mapped file counts as memory.
     """
     waiting: list[pa.RecordBatch] = []
-    for batch in _pieces(_open(path, mapped=False), rows, wanted):
+    for batch in _pieces(_open(path, mapped=False), rows, wanted, columns):
         waiting.append(batch)
         if sum(map(len, waiting)) >= rows:
             joined = pa.concat_batches(waiting)
@@ -188,7 +191,9 @@ def read_batches(
         yield pa.concat_batches(waiting)
 
 
-def _pieces(file: pq.ParquetFile, rows: int, wanted: range | None) -> Iterator[pa.RecordBatch]:
+def _pieces(
+    file: pq.ParquetFile, rows: int, wanted: range | None, columns: Sequence[str] | None
+) -> Iterator[pa.RecordBatch]:
     """Read row group by row group what of it is wanted, at most `rows` rows at a time."""
     wanted = range(file.metadata.num_rows) if wanted is None else wanted
     first = 0  # of the row group, then of the batch
@@ -197,7 +202,7 @@ def _pieces(file: pq.ParquetFile, rows: int, wanted: range | None) -> Iterator[p
         if first >= wanted.stop or after <= wanted.start:
             first = after
             continue
-        for batch in file.iter_batches(batch_size=rows, row_groups=[group]):
+        for batch in file.iter_batches(rows, row_groups=[group], columns=columns):
             start, stop = max(wanted.start - first, 0), min(wanted.stop - first, len(batch))
             if start < stop:
                 yield batch.slice(start, stop - start)

@@ -98,7 +98,7 @@ class Columns(Section):
 
 
 class EventsSource(Section):
-    """The user's own events and items, CSV or Parquet."""
+    """The user's own events and items: files or folders of parts."""
 
     name: Slug
     domain: Domain

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
 _PICKLES = "pytorch_model*.bin"
+_TABLE = "a table in CSV, TSV, JSON lines or Parquet, or a folder with the parts of one"
 
 
 def contents_of(files: Iterable[str]) -> str | None:
@@ -67,7 +68,8 @@ def insist_on_files(settings: Settings) -> None:
             wanted += [(key, file, origin.wanted) for file in settings.parts(dataset)]
         elif dataset in settings.origins:
             tables = zip(settings.origins[dataset].files, settings.places(dataset), strict=True)
-            wanted += [(f"events.{key}", table, "a CSV or Parquet table") for key, table in tables]
+            single = [(key, table) for key, table in tables if not Path(table).is_dir()]
+            wanted += [(f"events.{key}", table, _TABLE) for key, table in single]
     missing = [
         f"data.{key}: {file}: no such file; wanted {words}"
         for key, file, words in wanted
