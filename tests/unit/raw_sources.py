@@ -64,8 +64,10 @@ def _lines(*lines: str, coding: str = "utf-8") -> bytes:
 
 def _table(kind: str, columns: dict[str, list[object]]) -> bytes:
     frame, file = pl.DataFrame(columns), io.BytesIO()
-    if kind == "csv":
-        frame.write_csv(file)
+    if kind == "jsonl":
+        frame.write_ndjson(file)
+    elif kind != "parquet":
+        frame.write_csv(file, separator="\t" if kind == "tsv" else ",")
     else:
         frame.write_parquet(file)
     return file.getvalue()
@@ -134,6 +136,9 @@ SOURCES = {
     "ml-latest-small zip": _release("ml-latest-small", as_zip=True),
     "steam": _steam(),
     "own csv": _own("csv"),
+    "own tsv": _own("tsv"),
+    "own jsonl": _own("jsonl"),
+    "own parquet": _own("parquet"),
 }
 
 PIECES = [
