@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from recinterpreter.settings.downloads import Download
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes
+ABSURD = "9" * 5000
 REFUSALS = {"busy": 503, "later": 429, "missing": 404, "forbidden": 403, "refuse": 416}
 PAGE = b"<html><title>Log in</title></html>"
 
@@ -25,7 +26,8 @@ class Server:
     busy, later, missing, forbidden, refuse: 503, 429 (with Retry-After), 404, 403, 416
     plain: the whole file, whatever range is asked for
     careless: a range, whatever version of the file is asked for
-    shifted: a range that was not asked for; unasked: the first half as a range; nonsense: no HTTP
+    shifted: a range that was not asked for; unasked: the first half as a range; nonsense: no HTTP;
+    absurd, patience: a length, a time to wait for, of thousands of digits
     short, long: another file; endless: no length, more bytes than there should be; lying: a
     length of a byte more than come; corrupt: as long as wanted, one byte wrong, "corrupt 7" of
     seven that come
@@ -67,6 +69,11 @@ def answer(handler: BaseHTTPRequestHandler, server: Server, behaviour: str) -> N
     elif name in ("page", "disguised"):
         kind = "text/html; charset=utf-8" if name == "page" else "application/zip"
         send(handler, 200, PAGE, {"Content-Type": kind})
+    elif name == "absurd":
+        begins = handler.headers.get("Range", "bytes=0-").replace("=", " ")
+        send(handler, 206, b"x", {"Content-Range": f"{begins}{ABSURD}/{ABSURD}"})
+    elif name == "patience":
+        send(handler, 503, b"", {"Retry-After": ABSURD})
     elif name in ("loop", "moved"):
         # where it has moved to, the next of the plan is done
         place = handler.path if name == "loop" else f"/elsewhere{handler.path}"

@@ -56,6 +56,7 @@ def names(folder: Path) -> list[str]:
     [
         ([], [None]),
         (["busy", "later"], [None, None, None]),
+        (["patience"], [None, None]),
         # half, then half of the rest, then the rest
         (["cut", "cut"], [None, HALF, THREE_QUARTERS]),
         (["cut", "busy", "serve"], [None, HALF, HALF]),
@@ -129,7 +130,7 @@ def test_what_never_mends_fails_in_the_end(
 BEHAVIOURS = [
     *("serve", "cut", "busy", "later", "missing", "refuse", "plain", "careless", "shifted"),
     *("unasked", "nonsense", "short", "long", "endless", "lying", "corrupt", "corrupt 99999"),
-    *("page", "disguised", "packed", "loop", "moved"),
+    *("page", "disguised", "packed", "loop", "moved", "absurd", "patience"),
 ]
 
 
@@ -175,6 +176,14 @@ def test_a_trickle_is_given_up_and_gone_on_from(
     assert (tmp_path / "data.zip").read_bytes() == CONTENT
     assert len(server.ranges) == 2
     assert server.ranges[1] is not None
+
+
+def test_a_page_in_place_of_the_file_costs_nothing_of_what_has_come(server, tmp_path) -> None:
+    server.plan = ["cut", "disguised"]
+    with pytest.raises(UserError, match=r"a proxy answers in its place.*run again to go on from"):
+        fetch(row(server.url), tmp_path / "data.zip")
+    fetch(row(server.url), tmp_path / "data.zip")
+    assert server.ranges == [None, HALF, HALF]
 
 
 def test_the_next_call_goes_on(server: Server, tmp_path: Path) -> None:

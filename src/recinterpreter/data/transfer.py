@@ -104,9 +104,11 @@ def fetch(client: httpx.Client, row: Download, url: str, part: Part) -> None:
         packed = _is_packed(response, url)
         total = None if packed else _length(response, start)
         if total is not None and row.bytes not in (None, total):
-            raise _wrong_length(f"{total} bytes", row, part)
+            if start:  # what has come is of that other file
+                part.remove()
+            raise _wrong_length(f"{total} bytes", row)
         total = row.bytes or total
-        _insist_on_room(part.path, (total or 0) - start)
+        _insist_on_room(part.path, (total or 0) - part.size)
         if not start:
             # of what was packed on the way, no range can be asked for
             part.begin(None if packed else url, _validator(response))
@@ -122,10 +124,8 @@ def _start(response: httpx.Response, part: Part, have: int) -> int:
         part.remove()
         raise Interrupted("the server refused to go on from the part file; from the start again")
     if status in _TRY_LATER:
-        wait = response.headers.get("Retry-After", "")
-        raise Interrupted(
-            f"{words} {response.reason_phrase}", float(wait) if wait.isdecimal() else 0.0
-        )
+        wait = _number(response.headers.get("Retry-After", ""))
+        raise Interrupted(f"{words} {response.reason_phrase}", wait or 0)
     if status not in (200, 206):
         raise Unusable(f"{words} {response.reason_phrase}")
     if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -145,11 +145,16 @@ def _start(response: httpx.Response, part: Part, have: int) -> int:
 
 def _length(response: httpx.Response, start: int) -> int | None:
     """How long the whole file is, by an answer that begins at `start`."""
-    whole = response.headers.get("Content-Range", "").rpartition("/")[2]
-    if response.status_code in (206, 416) and whole.isdecimal():
-        return int(whole)
-    length = response.headers.get("Content-Length", "")
-    return start + int(length) if length.isdecimal() else None
+    whole = _number(response.headers.get("Content-Range", "").rpartition("/")[2])
+    if response.status_code in (206, 416) and whole is not None:
+        return whole
+    length = _number(response.headers.get("Content-Length", ""))
+    return None if length is None else start + length
+
+
+def _number(text: str) -> int | None:
+    """A number of a header; None for anything else, and for one that counts no bytes on earth."""
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 def _validator(response: httpx.Response) -> str | None:
@@ -191,7 +196,8 @@ def _copy(
             for chunk in response.iter_bytes() if packed else response.iter_raw():
                 size += len(chunk)
                 if row.bytes is not None and size > row.bytes:
-                    raise _wrong_length(f"more than {row.bytes} bytes", row, part)
+                    part.remove()
+                    raise _wrong_length(f"more than {row.bytes} bytes", row)
                 file.write(chunk)
                 ticker.tick(size)
                 now = time.monotonic()
@@ -205,8 +211,7 @@ def _copy(
         ) from error
 
 
-def _wrong_length(got: str, row: Download, part: Part) -> Unusable:
-    part.remove()
+def _wrong_length(got: str, row: Download) -> Unusable:
     return Unusable(
         f"the server has {got}, wanted {row.bytes}; the file has changed or a proxy answers in its "
         "place"
