@@ -21,10 +21,7 @@ from recinterpreter.blocks import (
     StoredStates,
 )
 from recinterpreter.errors import UserError
-        if dataset not in self.public:
-            return [part for table in self.places(dataset) for part in parts_of(table)]
-        path = self.path(dataset)
-        return self.places(dataset) if path is None else self.public[dataset].parts(path)
+from recinterpreter.origins import ORIGINS, Origin, amazon_origins, parts_of
 from recinterpreter.settings.adapters import AdapterTraining, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
@@ -139,15 +136,10 @@ class Settings(Section):
 
     def parts(self, dataset: str) -> list[str]:
         """List the user's files by whose content a data set counts; none where it is downloaded."""
-<<<<<<< HEAD
-        path = self.path(dataset) if dataset in self.public else None
-        return self.places(dataset) if path is None else self.public[dataset].parts(path)
-=======
-        if dataset not in ORIGINS:
+        if dataset not in self.public:
             return [part for table in self.places(dataset) for part in parts_of(table)]
         path = self.path(dataset)
-        return self.places(dataset) if path is None else ORIGINS[dataset].parts(path)
->>>>>>> 1f1a2de (data: tables of your own in CSV, TSV, JSON lines or Parquet, read piece by piece)
+        return self.places(dataset) if path is None else self.public[dataset].parts(path)
 
     def ingest(self, dataset: str) -> Ingest:
         """Settings of the stages that read a source; none of them says where it is."""
