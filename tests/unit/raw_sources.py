@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,15 @@ from pathlib import Path
 import polars as pl
 from hypothesis import strategies as st
 
-from recinterpreter.settings.data import Columns, Ingest, MovieLensRelease, SteamSample, Titles
+from recinterpreter.settings.data import (
+    AmazonRules,
+    Columns,
+    Ingest,
+    LastFmRules,
+    MovieLensRelease,
+    SteamSample,
+    Titles,
+)
 
 # (user, item, day): each of five users meets each of four items
 EVENTS = [(user, item, user * item % 28) for user in range(1, 6) for item in range(1, 5)]
@@ -64,12 +73,12 @@ def _lines(*lines: str, coding: str = "utf-8") -> bytes:
 
 def _table(kind: str, columns: dict[str, list[object]]) -> bytes:
     frame, file = pl.DataFrame(columns), io.BytesIO()
-    if kind == "jsonl":
-        frame.write_ndjson(file)
-    elif kind != "parquet":
-        frame.write_csv(file, separator="\t" if kind == "tsv" else ",")
-    else:
+    if kind == "parquet":
         frame.write_parquet(file)
+    elif kind == "jsonl":
+        frame.write_ndjson(file)
+    else:
+        frame.write_csv(file, separator="\t" if kind == "tsv" else ",")
     return file.getvalue()
 
 
@@ -128,6 +137,62 @@ def _steam() -> Source:
     return Source(settings, contents, list(contents), gzip.compress)
 
 
+def _amazon() -> Source:
+    reviews = [
+        json.dumps({"reviewerID": f"u{user}", "asin": f"B{item}", "overall": 4.0,
+                    "reviewText": "it\u2665", "unixReviewTime": 86_400 * day})
+        for user, item, day in EVENTS
+    ]  # fmt: skip
+    products = [
+        f"{{'asin': 'B{i}', 'title': 'Caf\\xe9 &amp; {i}', 'price': 1.5}}" for i in range(1, 5)
+    ]
+    rules = AmazonRules(release=2014, core=2, longest_title=80)
+    contents = {"reviews.json.gz": _lines(*reviews), "meta.json.gz": _lines(*products)}
+    settings = _settings("amazon", ["reviews", "metadata"], rules)
+    return Source(settings, contents, list(contents), gzip.compress)
+
+
+def _amazon_csv() -> Source:
+    reviews = [f"u{user},B{item},4.0,{1000 * 86_400 * day}" for user, item, day in EVENTS]
+    products = [json.dumps({"parent_asin": f"B{i}", "title": f"Caf\xe9 {i}"}) for i in range(1, 5)]
+    rules = AmazonRules(release=2023, core=None, longest_title=80)
+    contents = {
+        "reviews.csv": _lines("user_id,parent_asin,rating,timestamp", *reviews),
+        "meta.jsonl.gz": gzip.compress(_lines(*products)),
+    }
+    settings = _settings("amazon", ["reviews", "metadata"], rules)
+    return Source(settings, contents, list(contents))
+
+
+def _p5() -> Source:
+    sequences = [f"{user} 1 2 3 4" for user in range(1, 6)]
+    maps = {"id2user": {str(u): f"u{u}" for u in range(1, 6)}}
+    maps["id2item"] = {str(i): f"B{i}" for i in range(1, 5)}
+    times = [f"{user}\t{item}\t{day}" for user, item, day in EVENTS]
+    contents = {
+        "sequences.txt": _lines(*sequences),
+        "datamaps.json": json.dumps(maps).encode(),
+        "titles.tsv": _lines(
+            "p5_item\tasin\ttitle", *(f"{i}\tB{i}\tCaf\xe9 {i}" for i in range(1, 5))
+        ),
+        "times.tsv": _lines("p5_user\tp5_item\tunixReviewTime", *times),
+    }
+    rules = AmazonRules(release="p5", core=None, longest_title=80)
+    settings = _settings("p5", ["sequences", "datamaps", "titles", "times"], rules)
+    return Source(settings, contents, list(contents))
+
+
+def _lastfm() -> Source:
+    tags = [f"{user}\t{item}\t9\t{1_238_536_800_000 + day}" for user, item, day in EVENTS]
+    artists = [f'{i}\tCaf\xe9 "{i}"\thttp://x\thttp://y' for i in range(1, 5)]
+    contents = {
+        "user_taggedartists-timestamps.dat": _lines("userID\tartistID\ttagID\ttimestamp", *tags),
+        "artists.dat": _lines("id\tname\turl\tpictureURL", *artists),
+    }
+    settings = _settings("lastfm", ["archive"], LastFmRules(core=2))
+    return Zipped(settings, contents, ["hetrec2011-lastfm-2k.zip"])
+
+
 SOURCES = {
     "ml-100k": _release("ml-100k", as_zip=False),
     "ml-100k zip": _release("ml-100k", as_zip=True),
@@ -135,6 +200,10 @@ SOURCES = {
     "ml-latest-small": _release("ml-latest-small", as_zip=False),
     "ml-latest-small zip": _release("ml-latest-small", as_zip=True),
     "steam": _steam(),
+    "amazon 2014": _amazon(),
+    "amazon 2023": _amazon_csv(),
+    "p5": _p5(),
+    "lastfm zip": _lastfm(),
     "own csv": _own("csv"),
     "own tsv": _own("tsv"),
     "own jsonl": _own("jsonl"),
