@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -36,15 +35,18 @@ def read_delimited(file: Path, names: list[str], delimiter: str) -> Iterator[pl.
         # the last column as bytes at least: there a quote that is not closed would end
         kinds = {found[-1]: pa.binary()} | dict.fromkeys(names, pa.string())
         as_text = pa_csv.ConvertOptions(column_types=kinds, include_columns=[*kinds])
-        last: Any = b""
+        held: pa.RecordBatch | None = None
         with (
             open_text(file) as stream,
             pa_csv.open_csv(stream, reading, parsing, as_text) as reader,
         ):
-            for batch in reader:
-                last = batch[found[-1]][-1].as_py() if len(batch) else last
-                yield pl.DataFrame(batch.select(names))
-        _insist_on_its_end(file, last)
+            for batch in filter(len, reader):
+                if held is not None:
+                    yield pl.DataFrame(held.select(names))
+                held = batch
+        if held is not None:
+            _insist_on_its_end(file, held[found[-1]][-1].as_py())
+            yield pl.DataFrame(held.select(names))
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: the header is no UTF-8; {_CONVERT}") from error
     except pa.ArrowInvalid as error:
