@@ -17,6 +17,10 @@ from recinterpreter.command import command
 _STAGES = Path(__file__).parent / "stages"
 # subcommands that are no stage: their module has a main, which is given the rest of the line
 _TOOLS = {
+    "check-data": (
+        "recinterpreter.check_data",
+        "Say whether data can be used, and print its audit; nothing is run or written.",
+    ),
     "estimate": (
         "recinterpreter.estimate",
         "Say what the adapters of a configuration will take, before any is trained.",

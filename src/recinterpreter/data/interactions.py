@@ -96,12 +96,18 @@ def check_dataset(raw: Raw, settings: Ingest) -> dict[str, int]:
     return {"users": len(users), "items": len(catalogue), "interactions": len(rows)}
 
 
+def build_dataset(raw: Raw, settings: Ingest) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Make a source's three tables: (USERS, ITEMS, INTERACTIONS); UserError where it is bad."""
+    catalogue = build_items(raw.items, settings.titles)
+    users, rows = build_interactions(raw.events, catalogue, _least_rating(raw, settings))
+    return users, catalogue, rows
+
+
 def write_dataset(
     raw: Raw, settings: Ingest, *, users: Path, items: Path, interactions: Path
 ) -> None:
     """Write a source's three tables: nothing is written before all of it is found good."""
-    catalogue = build_items(raw.items, settings.titles)
-    user_rows, rows = build_interactions(raw.events, catalogue, _least_rating(raw, settings))
+    user_rows, catalogue, rows = build_dataset(raw, settings)
     tables.write(users, user_rows, schemas.USERS)
     tables.write(items, catalogue, schemas.ITEMS)
     counts = {"n_users": len(user_rows), "n_items": len(catalogue)}
