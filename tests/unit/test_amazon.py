@@ -215,6 +215,13 @@ def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
         UserError, match=r"no column user_id, parent_asin, rating, timestamp, only a"
     ):
         raw(2023, path, metadata)
+    damaged = bytearray(
+        packed(tmp_path / "r.csv.gz", ",".join(NAMES[2023]), "A1,B1,5,3").read_bytes()
+    )
+    damaged[-6] ^= 1  # of the checksum
+    (tmp_path / "r.csv.gz").write_bytes(damaged)
+    with pytest.raises(UserError, match=r"r\.csv\.gz: cannot be read"):
+        raw(2023, tmp_path / "r.csv.gz", metadata)
     good.write_bytes(good.read_bytes()[:-9])
     with pytest.raises(UserError, match=r"a truncated or damaged gzip file"):
         raw(2018, good, metadata)

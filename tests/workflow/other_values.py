@@ -16,7 +16,7 @@ GIVEN: dict[str, Any] = {
     "data.ml-20m.path": "elsewhere/ml-20m",
     "data.ml-25m.path": "elsewhere/ml-25m",
     "data.ml-latest-small.path": "elsewhere/ml-latest-small",
-    "data.amazon.release": 2014,
+    "data.amazon.release": 2023,
     "data.amazon.categories": ["Gift_Cards", "Software"],
     "data.amazon.path": "elsewhere/amazon",
     "data.amazon.longest_title": 12,

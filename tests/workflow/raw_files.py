@@ -59,18 +59,30 @@ def write_movielens_1m(folder, users=30):
 
 
 def write_amazon(folder, users=30):
-    """Write a category of 2018, and the same as one of 2014: JSON lines, gzipped."""
+    """Write two categories of 2018, JSON lines, and one of 2023, ratings as CSV; gzipped."""
     folder.mkdir(parents=True)
-    reviews = [
-        {"reviewerID": f"A{user}", "asin": f"B{(user * 3 + step) % 12}", "overall": 5.0,
-         "reviewText": "it's \u2665", "unixReviewTime": 86_400 * (user + step)}
+    rows = [
+        (f"A{user}", f"B{(user * 3 + step) % 12}", 86_400 * (user + step))
         for user in range(users)
         for step in range(6)
+    ]
+    reviews = [
+        {"reviewerID": user, "asin": item, "overall": 5.0, "reviewText": "it's \u2665",
+         "unixReviewTime": time}
+        for user, item, time in rows
     ]  # fmt: skip
-    products = [{"asin": f"B{i}", "title": f"Card &amp; envelope, number {i}"} for i in range(12)]
-    for prefix in ("", "reviews_"):
-        _write_lines(folder / f"{prefix}Gift_Cards_5.json.gz", reviews)
-    _write_lines(folder / "meta_Gift_Cards.json.gz", products)
+    products = [
+        {key: f"B{i}", "title": f"Card &amp; envelope, number {i}"}
+        for key in ("asin", "parent_asin")
+        for i in range(12)
+    ]
+    for category in ("Gift_Cards", "Software"):
+        _write_lines(folder / f"{category}_5.json.gz", reviews)
+        _write_lines(folder / f"meta_{category}.json.gz", products)
+    ratings = ["user_id,parent_asin,rating,timestamp"]
+    ratings += [f"{user},{item},5.0,{time}000" for user, item, time in rows]
+    (folder / "Gift_Cards.csv.gz").write_bytes(gzip.compress("\n".join(ratings).encode()))
+    _write_lines(folder / "meta_Gift_Cards.jsonl.gz", products)
 
 
 def _write_lines(path, records):

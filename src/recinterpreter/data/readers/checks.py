@@ -26,7 +26,7 @@ def refuse_misfits(
     numbered = table.select(*patterns).with_row_index("line", offset=first)
     try:
         found = numbered.filter(odd).head(1).collect(engine="streaming")
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, OSError) as error:  # OSError: of a damaged gzip
         raise UserError(
             f"{where}: cannot be read ({str(error).splitlines()[0]}); wanted {wanted}; put the "
             "official file there again"

@@ -63,7 +63,7 @@ def _tags(path: Path) -> pl.DataFrame:
     """Read the first tag that each user gave an artist: user, item, time; in the file's order."""
     names = ["userID", "artistID", "tagID", "timestamp"]
     table = _table(path, names)
-    patterns = {**dict.fromkeys(names, WHOLE), "timestamp": r"^-?\d{1,15}$"}
+    patterns = {**dict.fromkeys(names, WHOLE), "timestamp": r"^-?[0-9]{1,15}$"}
     refuse_misfits(table, patterns, str(path), f"{', '.join(names)}: whole numbers", first=2)
     tags = table.select(
         user="userID", item="artistID", time=pl.col("timestamp").cast(pl.Int64) // 1000

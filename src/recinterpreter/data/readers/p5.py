@@ -60,7 +60,7 @@ def _sequences(path: Path) -> pl.DataFrame:
     """Read user, item (text) and position of every review, in the order of the file."""
     lines = pl.Series("line", _text(path).split("\n")).str.strip_chars()
     table = lines.to_frame().with_row_index("number", offset=1).filter(pl.col("line") != "")
-    odd = table.filter(~pl.col("line").str.contains(r"^\d+( \d+)+$"))
+    odd = table.filter(~pl.col("line").str.contains(r"^[0-9]+( [0-9]+)+$"))
     if len(odd) or not len(table):
         number, line = odd.row(0) if len(odd) else (1, "")
         raise UserError(
