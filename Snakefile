@@ -32,6 +32,7 @@ include: "rules/data.smk"
 include: "rules/search.smk"
 include: "rules/recommend.smk"
 include: "rules/encode.smk"
+include: "rules/outside.smk"
 include: "rules/oracle.smk"
 include: "rules/edits.smk"
 include: "rules/language_model.smk"
@@ -72,9 +73,11 @@ rule search:
 rule recommenders:
     """Recommenders, trained and ranked; baselines beside them."""
     input:
-        every(rules.train_recommender.output),
-        every(RANKINGS),
-        every(rules.recommend_items.output),
+        made_here(rules.train_recommender.output),
+        rankings(),
+        made_here(rules.recommend_items.output),
+        brought(rules.import_recommended.output, "recommended"),
+        brought(rules.import_items.output, "items"),
     localrule: True
 
 
@@ -111,7 +114,7 @@ rule adapters:
 rule answers:
     """What the LLM answers: words, rankings of titles, names of oracle items."""
     input:
-        answered(rules.answer.output),
+        answers(),
         readings(rules.rank_titles.output),
         oracle_words(),
     localrule: True

@@ -24,7 +24,9 @@ rule train_adapter:
         llm=language_model_name,
         running=RUNNING,
     params:
-        settings=lambda w: SETTINGS.adapter_training(w.dataset, w.task, w.adapter, w.seed).as_json(),
+        settings=lambda w: SETTINGS.adapter_training(
+            w.dataset, w.task, w.adapter, w.seed, w.recommender
+        ).as_json(),
         llm=LANGUAGE_MODEL,
         code=code_digest("train_adapter"),
     shell:

@@ -3,7 +3,7 @@
 
 rule probe_states:
     input:
-        weights="results/{dataset}/recommenders/{recommender}/seed{seed}/model.safetensors",
+        weights=item_table_to_probe,
         states="results/{dataset}/states/{recommender}/seed{seed}.parquet",
         items_table="results/{dataset}/items.parquet",
         interactions="results/{dataset}/interactions.parquet",

@@ -64,9 +64,18 @@ RUNNING = SETTINGS.running().as_json()
 CACHED = workflow.workflow_settings.cache is not None
 
 
+# All that could be trained here, named by the settings or not.
+ENCODERS = [f"{way}{name}" for way in ("", UNTRAINED) for name in get_args(RecommenderName)]
+
+
+def one_of(names):
+    """Write a constraint that a wildcard is one of some names; of none it is nothing at all."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 wildcard_constraints:
     dataset=r"[A-Za-z0-9][A-Za-z0-9_-]*",
-    recommender=f"({UNTRAINED})?({'|'.join(get_args(RecommenderName))})",
+    recommender=one_of([*ENCODERS, *SETTINGS.outside()]),
     baseline="|".join(get_args(BaselineName)),
     seed=r"\d+",
     llm=re.escape(SETTINGS.llm.slug),
@@ -182,25 +191,49 @@ def answered(pattern, **fixed):
     return every(pattern, task=SETTINGS.worded, **fixed)
 
 
+def answers(**fixed):
+    """List all answers in words; those to edited histories of who could read them."""
+    edited = answered(rules.answer.output.edited, recommender=SETTINGS.made_here, **fixed)
+    return [*answered(rules.answer.output.answers, **fixed), *edited]
+
+
 def readings(pattern, **fixed):
     """Fill the wildcards of a path with all that the LLM ranks titles for."""
     return every(pattern, task=SETTINGS.ranked, **fixed)
 
 
+def made_here(pattern, **fixed):
+    """Fill the wildcards of a path with all encoders that the workflow can run by itself."""
+    return every(pattern, recommender=SETTINGS.made_here, **fixed)
+
+
+def brought(pattern, *having, **fixed):
+    """Fill the wildcards of a path with the outside recommenders that brought some files."""
+    return every(pattern, recommender=SETTINGS.outside(*having), **fixed)
+
+
+def rankings(**fixed):
+    """List the rankings of all recommenders and baselines; an outside one may have brought none."""
+    return [
+        *every(rules.rank_recommender.output, recommender=SETTINGS.ranking, **fixed),
+        *every(rules.rank_baseline.output, **fixed),
+    ]
+
+
 def edited(pattern, **fixed):
-    """Fill the wildcards of a path with all whose histories are edited; nothing without edits."""
-    return every(pattern, **fixed) if SETTINGS.edits.kinds else []
+    """Fill the wildcards of a path with all whose histories are edited; often nothing."""
+    return made_here(pattern, **fixed) if SETTINGS.edits.kinds and SETTINGS.made_here else []
 
 
 def consistencies(pattern, **fixed):
     """Fill the wildcards of a path with all whose histories are decoded: those of recovery."""
-    return every(pattern, **fixed) if "recovery" in SETTINGS.adapter.tasks else []
+    return made_here(pattern, **fixed) if "recovery" in SETTINGS.adapter.tasks else []
 
 
 def oracles(pattern, **fixed):
-    """Fill the wildcards of a path with all that DreamRec dreams up; nothing where it is not run."""
-    named = {"recommender": "dreamrec", "task": "residual", **fixed}
-    return every(pattern, **named) if "dreamrec" in SETTINGS.recommenders.names else []
+    """Fill the wildcards of a path with all that dreams up items: DreamRec, maybe outside ones."""
+    named = {"recommender": SETTINGS.dreaming, "task": "residual", **fixed}
+    return every(pattern, **named) if SETTINGS.dreaming else []
 
 
 def probes(pattern, **fixed):
@@ -244,18 +277,20 @@ def oracle_words(**fixed):
 
 
 def wanted_oracles(wildcards):
-    """What the target `oracle` makes; to ask for it without DreamRec is a mistake."""
-    if "dreamrec" not in SETTINGS.recommenders.names:
+    """What the target `oracle` makes; to ask for it where nobody dreams is a mistake."""
+    if not SETTINGS.dreaming:
         raise WorkflowError(
             f"recommenders.names is {SETTINGS.recommenders.names}; wanted dreamrec among them, "
-            "which alone dreams up items: --config 'recommenders={names: [dreamrec]}'"
+            "which alone dreams up items (--config 'recommenders={names: [dreamrec]}'), or an "
+            "outside recommender that brings its own"
         )
-    return oracles(rules.generate_oracle_items.output)
+    return oracles(rules.import_oracle_items.output)
 
 
 def recommended_inputs(wildcards):
     """What a recommender recommends, where preference is to name that and not what comes next."""
-    if wildcards.task == "preference" and SETTINGS.adapter.preferred == "recommended":
+    preferred = SETTINGS.preferred(wildcards.recommender)
+    if wildcards.task == "preference" and preferred == "recommended":
         return expand(rules.recommend_items.output.items_table, **wildcards)
     return []
 
@@ -268,10 +303,14 @@ def artefacts(dataset):
     """
     return [
         *every(ARTEFACTS, dataset=dataset),
-        *answered(rules.answer.output, dataset=dataset),
+        *made_here(rules.train_recommender.output, dataset=dataset),
+        *rankings(dataset=dataset),
+        *brought(rules.import_items.output, "items", dataset=dataset),
+        *brought(rules.import_recommended.output.recommended, "recommended", dataset=dataset),
+        *answers(dataset=dataset),
         *readings(rules.rank_titles.output, dataset=dataset),
         *searches(rules.select_recipe.output, dataset=dataset),
-        *oracles(rules.generate_oracle_items.output, dataset=dataset),
+        *oracles(rules.import_oracle_items.output, dataset=dataset),
         *oracle_words(dataset=dataset),
         *probes(rules.probe_states.output, dataset=dataset),
         *judgements(rules.make_judge_cases.output, dataset=dataset),
@@ -331,3 +370,23 @@ def checked(wildcards):
 def reader_digest(stage, wildcards):
     """Code of a stage that reads raw files, its reader with it."""
     return code_digest(stage, reader=SETTINGS.origins[wildcards.dataset].reader)
+
+
+def outside_file(key):
+    """Name a file that an outside recommender brought: a function of its job's wildcards."""
+    return lambda wildcards: getattr(SETTINGS.recommenders.outside[wildcards.recommender], key)
+
+
+def outside_contents(key):
+    """Digest a file that an outside recommender brought: a function of its job's wildcards."""
+    return lambda wildcards: contents_of([outside_file(key)(wildcards)])
+
+
+def item_table_to_probe(wildcards):
+    """Where the item vectors of a recommender stand; an outside one may have brought none."""
+    name = wildcards.recommender
+    if name in SETTINGS.outside("items"):
+        return expand(rules.import_items.output.item_table, **wildcards)
+    if name in SETTINGS.outside():
+        return []
+    return expand(rules.train_recommender.output.weights, **wildcards)

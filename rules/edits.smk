@@ -40,6 +40,8 @@ rule encode_edits:
         ),
     log:
         "results/logs/{dataset}/encode_edits/{recommender}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     conda:
         "../envs/torch.yaml"
     threads: 1

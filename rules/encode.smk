@@ -10,6 +10,8 @@ rule encode_states:
         states="results/{dataset}/states/{recommender}/seed{seed}.parquet",
     log:
         "results/logs/{dataset}/encode_states/{recommender}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     cache: CACHED
     conda:
         "../envs/torch.yaml"

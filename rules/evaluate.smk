@@ -33,6 +33,7 @@ rule check_edits:
         answers=lambda w: answered(
             "results/{dataset}/{llm}/answers/{recommender}/{task}/{adapter}/seed{seed}.{source}.parquet",
             dataset=w.dataset,
+            recommender=SETTINGS.made_here,
             source=["recorded", *SETTINGS.edited_sources],
         ),
     output:
@@ -70,6 +71,8 @@ rule measure_consistency:
         consistency="results/{dataset}/{llm}/consistency/{recommender}/seed{seed}.parquet",
     log:
         "results/logs/{dataset}/measure_consistency/{llm}.{recommender}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -99,9 +102,9 @@ rule compute_scores:
         items_table="results/{dataset}/items.parquet",
         examples="results/{dataset}/examples.parquet",
         verdicts="results/{dataset}/{llm}/verdicts.parquet",
-        rankings=lambda w: every(RANKINGS, dataset=w.dataset),
+        rankings=lambda w: rankings(dataset=w.dataset),
         readings=lambda w: readings(rules.rank_titles.output.rankings, dataset=w.dataset),
-        oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
+        oracles=lambda w: oracles(rules.import_oracle_items.output.oracle, dataset=w.dataset),
         oracle_verdicts=lambda w: oracle_words(dataset=w.dataset),
         edits=lambda w: edited(rules.check_edits.output, dataset=w.dataset),
         consistencies=lambda w: consistencies(rules.measure_consistency.output, dataset=w.dataset),

@@ -21,6 +21,8 @@ rule answer:
         ),
     log:
         "results/logs/{dataset}/answer/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -51,20 +53,40 @@ rule answer:
         " --log {log}"
 
 
-# Oracle items in words (paper, section 3.3): what DreamRec dreamt stands in List2 and not in List1.
-use rule answer as answer_oracle_items with:
+# The states of an outside recommender's edited histories nobody can make.
+use rule answer as answer_outside with:
     input:
-        config="results/{dataset}/{llm}/adapters/dreamrec/residual/{adapter}/seed{seed}/config.json",
-        weights="results/{dataset}/{llm}/adapters/dreamrec/residual/{adapter}/seed{seed}/adapter.safetensors",
-        selected=rules.generate_oracle_items.output.states,
+        config="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/config.json",
+        weights="results/{dataset}/{llm}/adapters/{recommender}/{task}/{adapter}/seed{seed}/adapter.safetensors",
+        selected=rules.select_states.output.selected,
         edited=[],
         items_table="results/{dataset}/items.parquet",
         llm=language_model_inputs,
     output:
-        answers="results/{dataset}/{llm}/answers/dreamrec/residual/{adapter}/seed{seed}.oracle.parquet",
+        answers=rules.answer.output.answers,
         edited=[],
     log:
-        "results/logs/{dataset}/answer_oracle_items/{llm}.{adapter}.seed{seed}.log",
+        "results/logs/{dataset}/answer_outside/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(SETTINGS.outside()),
+
+
+# Oracle items in words (paper, section 3.3): what DreamRec dreamt stands in List2 and not in List1.
+use rule answer as answer_oracle_items with:
+    input:
+        config="results/{dataset}/{llm}/adapters/{recommender}/residual/{adapter}/seed{seed}/config.json",
+        weights="results/{dataset}/{llm}/adapters/{recommender}/residual/{adapter}/seed{seed}/adapter.safetensors",
+        selected=rules.import_oracle_items.output.states,
+        edited=[],
+        items_table="results/{dataset}/items.parquet",
+        llm=language_model_inputs,
+    output:
+        answers="results/{dataset}/{llm}/answers/{recommender}/residual/{adapter}/seed{seed}.oracle.parquet",
+        edited=[],
+    log:
+        "results/logs/{dataset}/answer_oracle_items/{llm}.{recommender}.{adapter}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(SETTINGS.dreaming),
     params:
         settings=lambda w: SETTINGS.answering(w.dataset, "residual", w.adapter).as_json(),
         llm=LANGUAGE_MODEL,

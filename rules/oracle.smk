@@ -42,7 +42,7 @@ rule name_oracle_items:
     input:
         items_table="results/{dataset}/items.parquet",
         examples="results/{dataset}/examples.parquet",
-        oracles=lambda w: oracles(rules.generate_oracle_items.output.oracle, dataset=w.dataset),
+        oracles=lambda w: oracles(rules.import_oracle_items.output.oracle, dataset=w.dataset),
         answers=lambda w: oracles(
             "results/{dataset}/{llm}/answers/{recommender}/{task}/{adapter}/seed{seed}.oracle.parquet",
             dataset=w.dataset,

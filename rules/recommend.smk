@@ -13,6 +13,8 @@ rule train_recommender:
         steps="results/{dataset}/recommenders/{recommender}/seed{seed}/steps.parquet",
     log:
         "results/logs/{dataset}/train_recommender/{recommender}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     cache: CACHED
     conda:
         "../envs/torch.yaml"
@@ -45,6 +47,8 @@ rule rank_recommender:
         ranking="results/{dataset}/recommenders/{recommender}/seed{seed}/ranking.parquet",
     log:
         "results/logs/{dataset}/rank_recommender/{recommender}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -97,6 +101,8 @@ rule recommend_items:
         items_table="results/{dataset}/recommenders/{recommender}/seed{seed}/recommended.parquet",
     log:
         "results/logs/{dataset}/recommend_items/{recommender}.seed{seed}.log",
+    wildcard_constraints:
+        recommender=one_of(ENCODERS),
     conda:
         "../envs/torch.yaml"
     threads: 1
@@ -113,6 +119,3 @@ rule recommend_items:
         " --items {output.items_table}"
         " --code {params.code}"
         " --log {log}"
-
-
-RANKINGS = [*rules.rank_recommender.output, *rules.rank_baseline.output]

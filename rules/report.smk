@@ -3,8 +3,6 @@
 
 ARTEFACTS = [
     *TABLES,
-    *rules.train_recommender.output,
-    *RANKINGS,
     *rules.encode_states.output,
     *rules.select_states.output,
     *rules.check_language_model.output,
@@ -20,8 +18,8 @@ rule write_report:
             *every("results/{dataset}/items.parquet"),
             *every("results/{dataset}/examples.parquet"),
             *every(rules.audit_data.output),
-            *every(RANKINGS),
-            *every(rules.train_recommender.output),
+            *rankings(),
+            *made_here(rules.train_recommender.output),
             *searches(rules.select_recipe.output),
             *every(rules.check_language_model.output),
             *every(rules.train_adapter.output),

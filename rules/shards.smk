@@ -32,6 +32,8 @@ if SETTINGS.states.shards > 1:
             gathered=list(rules.encode_states.output),
         log:
             "results/logs/{dataset}/gather_states/{recommender}.seed{seed}.log",
+        wildcard_constraints:
+            recommender=one_of(ENCODERS),
         conda:
             "../envs/python.yaml"
         threads: 1
@@ -70,12 +72,21 @@ if SETTINGS.answers.shards > 1:
         params:
             shard=lambda w: w.scatteritem,
 
+    use rule answer_outside as answer_outside_part with:
+        output:
+            answers=temp(part_of(rules.answer_outside.output)),
+            edited=[],
+        log:
+            "results/logs/{dataset}/answer_outside_part/{llm}.{recommender}.{task}.{adapter}.seed{seed}.{scatteritem}.log",
+        params:
+            shard=lambda w: w.scatteritem,
+
     use rule answer_oracle_items as answer_oracle_items_part with:
         output:
             answers=temp(part_of(rules.answer_oracle_items.output)),
             edited=[],
         log:
-            "results/logs/{dataset}/answer_oracle_items_part/{llm}.{adapter}.seed{seed}.{scatteritem}.log",
+            "results/logs/{dataset}/answer_oracle_items_part/{llm}.{recommender}.{adapter}.seed{seed}.{scatteritem}.log",
         params:
             shard=lambda w: w.scatteritem,
 
@@ -94,6 +105,8 @@ if SETTINGS.answers.shards > 1:
             gathered=list(rules.answer.output),
         log:
             "results/logs/{dataset}/gather_answers/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+        wildcard_constraints:
+            recommender=one_of(ENCODERS),
         conda:
             "../envs/python.yaml"
         threads: 1
@@ -106,13 +119,25 @@ if SETTINGS.answers.shards > 1:
             " --code {params.code}"
             " --log {log}"
 
+    use rule gather_answers as gather_outside_answers with:
+        input:
+            parts=parts_of(rules.answer_outside.output, gather.answers),
+        output:
+            gathered=list(rules.answer_outside.output),
+        log:
+            "results/logs/{dataset}/gather_outside_answers/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+        wildcard_constraints:
+            recommender=one_of(SETTINGS.outside()),
+
     use rule gather_answers as gather_oracle_answers with:
         input:
             parts=parts_of(rules.answer_oracle_items.output, gather.answers),
         output:
             gathered=list(rules.answer_oracle_items.output),
         log:
-            "results/logs/{dataset}/gather_oracle_answers/{llm}.{adapter}.seed{seed}.log",
+            "results/logs/{dataset}/gather_oracle_answers/{llm}.{recommender}.{adapter}.seed{seed}.log",
+        wildcard_constraints:
+            recommender=one_of(SETTINGS.dreaming),
 
     use rule gather_answers as gather_rankings with:
         input:
@@ -121,8 +146,11 @@ if SETTINGS.answers.shards > 1:
             gathered=list(rules.rank_titles.output),
         log:
             "results/logs/{dataset}/gather_rankings/{llm}.{recommender}.{task}.{adapter}.seed{seed}.log",
+        wildcard_constraints:
+            recommender=one_of([*ENCODERS, *SETTINGS.outside()]),
 
     ruleorder: gather_answers > answer
+    ruleorder: gather_outside_answers > answer_outside
     ruleorder: gather_oracle_answers > answer_oracle_items
     ruleorder: gather_rankings > rank_titles
 

@@ -48,6 +48,7 @@ from recinterpreter.settings.sections import (
     Positive,
     Section,
     Share,
+    Slug,
     Whole,
 )
 
@@ -73,11 +74,21 @@ class Data(Section):
     events: EventsSource
 
 
-class Recommenders(Section):
-    """Which recommenders are trained, and how."""
+class OutsideFiles(Section):
+    """Files of a recommender made elsewhere; those that are not named are not there."""
 
-    names: Annotated[list[RecommenderName], Field(min_length=1)]
+    states: Annotated[str, Field(min_length=1)]
+    items: str | None = None
+    recommended: str | None = None
+    oracle: str | None = None
+
+
+class Recommenders(Section):
+    """Which recommenders are trained, and how; and those that were made elsewhere."""
+
+    names: list[RecommenderName]
     untrained: list[RecommenderName]
+    outside: dict[Slug, OutsideFiles]
     baselines: list[BaselineName]
     seeds: Annotated[list[Whole], Field(min_length=1)]
     gru4rec: GRU4RecRecipe

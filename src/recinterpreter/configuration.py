@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -109,17 +110,25 @@ def _nearest(keys: Keys) -> str:
 
 
 def _all_keys(block: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the keys of a block and of those inside; * stands for a name of the user's."""
     for name, field in block.model_fields.items():
-        yield prefix + (field.alias or name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _all_keys(field.annotation, f"{prefix}{field.alias or name}.")
+        key, kind = prefix + (field.alias or name), field.annotation
+        yield key
+        if get_origin(kind) is dict:
+            key, kind = f"{key}.*", get_args(kind)[1]
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _all_keys(kind, f"{key}.")
 
 
 def _keys_at(path: Keys) -> list[str]:
     """Names of the keys that are valid inside the block at `path`."""
-    block = _dotted(path) + "." if path else ""
-    inside = [key.removeprefix(block) for key in _all_keys(Settings) if key.startswith(block)]
-    return [key for key in inside if "." not in key]
+    around = [str(key) for key in path]
+    found = []
+    for key in _all_keys(Settings):
+        *block, name = key.split(".")
+        if len(block) == len(around) and all(map(fnmatchcase, around, block)):
+            found.append(name)
+    return found
 
 
 def _dotted(keys: Keys) -> str:

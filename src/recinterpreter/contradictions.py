@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from recinterpreter import search
 from recinterpreter.blocks import LLM
 from recinterpreter.origins import ORIGINS
 from recinterpreter.settings.evidence import PLANTED_JUDGES
+from recinterpreter.settings.recommenders import UNTRAINED, BaselineName, RecommenderName
 
 Keys = tuple[str | int, ...]
 Config = Mapping[str, Any]
@@ -18,6 +19,9 @@ Contradictions = Iterator[tuple[Keys, str]]
 # Folders of results/ and of results/{dataset}/ that have an owner.
 _TAKEN_DATASETS = ("demo", *ORIGINS, "report", "logs")
 _TAKEN_LLMS = ("embedded", "recommenders", "states", "raw", "", ".", "..")
+
+# Whose scores stand in the table beside those of a recommender made elsewhere.
+_TAKEN_RECOMMENDERS = (*get_args(RecommenderName), *get_args(BaselineName), "catalogue", "random")
 
 ABSENT = object()
 
@@ -189,11 +193,43 @@ def _spread_by_several(config: Config) -> Contradictions:
         )
 
 
+def _nobody_to_interpret(config: Config) -> Contradictions:
+    block = config["recommenders"]
+    if block["names"] == [] and not block["outside"]:
+        yield (
+            ("recommenders", "names"),
+            "got []; wanted at least one entry, or a recommender of your own in "
+            "recommenders.outside",
+        )
+
+
+def _outside_recommenders(config: Config) -> Contradictions:
+    outside, sources = config["recommenders"]["outside"], config["data"]["sources"]
+    for name, files in outside.items():
+        here = ("recommenders", "outside", name)
+        if name in _TAKEN_RECOMMENDERS or name.startswith(UNTRAINED):
+            yield here, f"{name!r} is the name of something else; choose another one"
+        if files.get("oracle") and not files.get("items"):
+            yield (
+                (*here, "items"),
+                "got null, and oracle names a file; wanted the vectors of all items, among which "
+                "the oracle items' neighbours are looked for",
+            )
+    if outside and len(sources) > 1:
+        yield (
+            ("data", "sources"),
+            f"names {len(sources)} data sets, and recommenders.outside brings files of one of them;"
+            " wanted that one alone",
+        )
+
+
 CONTRADICTIONS: tuple[Callable[[Config], Contradictions], ...] = (
     _twice("data", "sources"),
     _twice("data", "amazon", "categories"),
     _twice("recommenders", "names"),
     _twice("recommenders", "untrained"),
+    _nobody_to_interpret,
+    _outside_recommenders,
     _twice("recommenders", "baselines"),
     _twice("recommenders", "seeds"),
     _twice("recommenders", "caser", "sizes"),

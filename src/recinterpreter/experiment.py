@@ -22,7 +22,7 @@ from recinterpreter.blocks import (
 )
 from recinterpreter.errors import UserError
 from recinterpreter.origins import ORIGINS, Origin, amazon_origins, parts_of
-from recinterpreter.settings.adapters import AdapterTraining, WordedTask
+from recinterpreter.settings.adapters import AdapterTraining, Preferred, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
     AmazonRules,
@@ -44,7 +44,15 @@ from recinterpreter.settings.evidence import (
     Probing,
 )
 from recinterpreter.settings.language_model import Loading, Running, Teaching
-from recinterpreter.settings.recommenders import UNTRAINED, OracleItems, RecommenderTraining, States
+from recinterpreter.settings.recommenders import (
+    UNTRAINED,
+    OracleItems,
+    Outside,
+    OutsideOracle,
+    OutsideStates,
+    RecommenderTraining,
+    States,
+)
 from recinterpreter.settings.scores import Report, Scores
 from recinterpreter.settings.sections import Section
 
@@ -74,9 +82,44 @@ class Settings(Section):
 
     @property
     def encoders(self) -> list[str]:
-        """Whose states are read: the recommenders, and those left untrained."""
-        recommenders = self.recommenders
-        return [*recommenders.names, *(f"{UNTRAINED}{name}" for name in recommenders.untrained)]
+        """Whose states are read: those interpreted, and those left untrained."""
+        return [*self.interpreted, *self._untrained]
+
+    @property
+    def interpreted(self) -> list[str]:
+        """The recommenders that a run is about: trained here, or made elsewhere."""
+        return [*self.recommenders.names, *self.recommenders.outside]
+
+    @property
+    def made_here(self) -> list[str]:
+        """Encoders that can be asked anything: trained here, and those left untrained."""
+        return [*self.recommenders.names, *self._untrained]
+
+    @property
+    def _untrained(self) -> list[str]:
+        return [f"{UNTRAINED}{name}" for name in self.recommenders.untrained]
+
+    def outside(self, *having: str) -> list[str]:
+        """Recommenders made elsewhere that brought these files (items, recommended, oracle)."""
+        block = self.recommenders.outside
+        return [name for name in block if all(getattr(block[name], key) for key in having)]
+
+    @property
+    def dreaming(self) -> list[str]:
+        """Whose oracle items are put into words."""
+        dreamrec = [name for name in self.recommenders.names if name == "dreamrec"]
+        return [*dreamrec, *self.outside("oracle")]
+
+    @property
+    def ranking(self) -> list[str]:
+        """Encoders whose ranking of the catalogue is known."""
+        known = {*self.made_here, *self.outside("recommended")}
+        return [name for name in self.encoders if name in known]
+
+    def preferred(self, recommender: str | None) -> Preferred:
+        """What an adapter is trained to name as a preference: without any list, what came next."""
+        unknown = {*self.outside()} - {*self.outside("recommended")}
+        return "next" if recommender in unknown else self.adapter.preferred
 
     @property
     def worded(self) -> list[WordedTask]:
@@ -218,6 +261,24 @@ class Settings(Section):
             **_shared(self.states, States), sample=self.answers.sample, seed=self.answers.seed
         )
 
+    def imported(self, recommender: str, seed: str) -> Outside:
+        """Settings of import_recommended."""
+        return Outside(recommender=recommender, seed=int(seed))
+
+    def imported_states(self, recommender: str, seed: str) -> OutsideStates:
+        """Settings of import_states."""
+        return OutsideStates(
+            **_shared(self.states, States), recommender=recommender, seed=int(seed)
+        )
+
+    def imported_oracle(self, recommender: str, seed: str) -> OutsideOracle:
+        """Settings of import_oracle_items."""
+        return OutsideOracle(
+            **self.imported_states(recommender, seed).model_dump(),
+            sample=self.answers.sample,
+            drawn=self.answers.seed,
+        )
+
     def edited_states(self) -> EditedStates:
         """Settings of encode_edits."""
         return EditedStates(**_shared(self.states, States), kinds=self.edits.kinds)
@@ -226,8 +287,13 @@ class Settings(Section):
         """Settings of measure_consistency."""
         return Consistency(top=self.consistency.top, seed=self.answers.seed)
 
-    def adapter_training(self, dataset: str, task: str, adapter: str, seed: str) -> AdapterTraining:
-        """Settings of train_adapter: of all kinds' sizes, those of its own kind."""
+    def adapter_training(
+        self, dataset: str, task: str, adapter: str, seed: str, recommender: str | None = None
+    ) -> AdapterTraining:
+        """Settings of train_adapter: of all kinds' sizes, those of its own kind.
+
+        recommender: whose states are read; None stands for any that is trained here.
+        """
         sizes = getattr(self.adapter, adapter, None)
         return AdapterTraining.model_validate(
             {
@@ -235,7 +301,7 @@ class Settings(Section):
                 "domain": self.domain(dataset),
                 "seed": int(seed),
                 "task": task,
-                "preferred": self.adapter.preferred if task == "preference" else None,
+                "preferred": self.preferred(recommender) if task == "preference" else None,
                 "adapter": adapter,
                 "sizes": sizes and sizes.model_dump(),
                 "loading": self.loading(),

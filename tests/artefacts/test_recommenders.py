@@ -17,7 +17,7 @@ MOST_ROWS = 2_000
 
 
 def test_the_epoch_kept_is_the_best_of_validation(artefacts):
-    for path in artefacts.paths("recommenders/*/seed*/config.json"):
+    for path in trained(artefacts, "config.json"):
         facts, settings = read_json(path), trained_settings(path)
         if settings.untrained:
             assert (facts["epochs"], facts["best_epoch"]) == (0, 0), path
@@ -34,14 +34,14 @@ def test_the_epoch_kept_is_the_best_of_validation(artefacts):
 
 
 def test_weights_are_numbers_and_padding_is_none(artefacts):
-    for path in artefacts.paths("recommenders/*/seed*/model.safetensors"):
+    for path in trained(artefacts, "model.safetensors"):
         weights = read_tensors(path)
         assert all(tensor.isfinite().all() for tensor in weights.values()), path
         assert not weights["item_table.weight"][0].any(), path
 
 
 def test_items_of_a_recommender_are_not_one_point(artefacts):
-    for path in artefacts.paths("recommenders/*/seed*/model.safetensors"):
+    for path in trained(artefacts, "model.safetensors"):
         items = read_tensors(path)["item_table.weight"][1:].double()
         mean = torch.nn.functional.normalize(items, dim=1).mean(0)
         # of the cosines of all pairs, an item with itself among them
@@ -129,9 +129,16 @@ def test_controls_show_other_states_for_the_same_examples(artefacts):
             assert not other["after"].equals(shown["after"]), control
 
 
+def trained(artefacts, name):
+    """A file of every training; a run of outside recommenders alone has none."""
+    return [path for path in artefacts.all() if path.match(f"recommenders/*/seed*/{name}")]
+
+
 def recorded_states(artefacts):
-    """States of all examples: seed0.parquet, not seed0.<source>.parquet."""
-    return [path for path in artefacts.paths("states/*/seed*.parquet") if path.stem.isalnum()]
+    """States of all examples: seed0.parquet, not seed0.<source>.parquet; none of outside ones."""
+    states = [path for path in artefacts.paths("states/*/seed*.parquet") if path.stem.isalnum()]
+    folders = {path.parent for path in trained(artefacts, "config.json")}
+    return [path for path in states if checkpoint_of(path) in folders]
 
 
 def checkpoint_of(states):

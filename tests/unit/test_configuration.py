@@ -75,6 +75,30 @@ def test_presets_are_valid(preset: Path) -> None:
             "names.0: got \"sasrek\"; wanted 'gru4rec', 'caser', 'sas",
         ),
         ("recommenders: {names: sasrec}", 'recommenders.names: got "sasrec"; wanted a list'),
+        (
+            "recommenders: {outside: {mine: {states: 3}}}",
+            "recommenders.outside.mine.states: got 3; wanted text",
+        ),
+        (
+            "recommenders: {outside: {mine: {states: s.npz, item: i.npz}}}",
+            "valid here: states, items, recommended, oracle",
+        ),
+        (
+            "recommenders: {outside: {ease: {states: s.npz}}}",
+            "recommenders.outside.ease: 'ease' is the name of something else",
+        ),
+        (
+            "recommenders: {outside: {untrained_x: {states: s.npz}}}",
+            "'untrained_x' is the name of something else",
+        ),
+        (
+            "recommenders: {outside: {mine: {states: s.npz, oracle: o.npz}}}",
+            "recommenders.outside.mine.items: got null, and oracle names a file; wanted the vec",
+        ),
+        (
+            "{data: {sources: [demo, steam]}, recommenders: {outside: {mine: {states: s.npz}}}}",
+            "data.sources: names 2 data sets, and recommenders.outside brings files of one",
+        ),
         ("recommenders: {names: []}", "recommenders.names: got []; wanted at least one entry"),
         (
             "recommenders: {sasrec: {learning_rate: 1e-3}}",

@@ -16,9 +16,10 @@ ROOMS = {
     "interpretation": 3,
     "bounds": 3,
     "judge": 3,
-    "costs": 4,
-    "report": 4,
-    "stages": 5,
+    "outside": 4,
+    "costs": 5,
+    "report": 5,
+    "stages": 6,
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -74,12 +74,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def probed(folder, name="probes.parquet", settings=SETTINGS):
+def probed(folder, name="probes.parquet", settings=SETTINGS, weights=("model.safetensors",)):
     inputs = {
         key: folder / f"{key}.parquet" for key in ("states", "items", "interactions", "examples")
     }
-    weights, probes = folder / "model.safetensors", folder / name
-    probe_states(settings=settings, weights=weights, probes=probes, **inputs)
+    tables_of_items, probes = [folder / file for file in weights], folder / name
+    probe_states(settings=settings, weights=tables_of_items, probes=probes, **inputs)
     return probes
 
 
@@ -134,6 +134,15 @@ def test_an_item_table_of_another_catalogue_is_refused(folder):
     (folder / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(UserError, match="no item table can be read"):
         probed(folder)
+
+
+def test_without_item_vectors_all_but_ridge_are_asked(folder):
+    path, whole = probed(folder, "none.parquet", weights=()), probed(folder)
+    assert tables.metadata(path)["settings"]["decoders"] == ["linear", "nearest"]
+    kept = tables.read(whole, schemas.PROBES).filter(
+        pa.compute.not_equal(pa.compute.field("probe"), "ridge")
+    )
+    assert tables.read(path, schemas.PROBES).equals(kept)
 
 
 def test_without_validation_examples_the_user_is_told(folder):

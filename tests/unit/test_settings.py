@@ -149,3 +149,25 @@ def test_datasets_sources_and_domains() -> None:
 def test_the_llm_has_one_folder(source: str, revision: str | None, slug: str) -> None:
     llm = LLM.model_construct(source=source, revision=revision)
     assert llm.slug == slug
+
+
+def test_a_recommender_made_elsewhere_is_interpreted_and_asked_nothing_itself() -> None:
+    files = {"mine": {"states": "s.npz"}, "best": {"states": "t.npz", "recommended": "b.parquet"}}
+    block = {**CONFIG["recommenders"], "names": ["dreamrec"], "outside": files}
+    one = settings(recommenders=block)
+    assert one.interpreted == ["dreamrec", "mine", "best"]
+    assert one.encoders == [*one.interpreted, "untrained_sasrec"]
+    assert one.made_here == ["dreamrec", "untrained_sasrec"]
+    assert one.ranking == ["dreamrec", "best", "untrained_sasrec"]
+    assert one.dreaming == ["dreamrec"]
+    assert (one.outside(), one.outside("recommended")) == (["mine", "best"], ["best"])
+
+
+def test_without_a_list_preference_is_learned_from_what_came_next() -> None:
+    files = {"mine": {"states": "s.npz"}, "best": {"states": "t.npz", "recommended": "b.parquet"}}
+    one = settings(recommenders={**CONFIG["recommenders"], "outside": files})
+    cell = ("demo", "preference", "conv_linear", "0")
+    learnt = {name: one.adapter_training(*cell, name).preferred for name in ("mine", "best")}
+    assert learnt == {"mine": "next", "best": "recommended"}
+    assert one.adapter_training(*cell, "sasrec").preferred == "recommended"
+    assert one.adapter_training("demo", "residual", "conv_linear", "0", "mine").preferred is None

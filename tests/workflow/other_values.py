@@ -31,6 +31,10 @@ GIVEN: dict[str, Any] = {
     "split.validation": 0.15,
     "split.history": 5,
     "recommenders.names": ["sasrec", "dreamrec"],
+    # any file will do: nothing is read in a dry run
+    "recommenders.outside": {
+        "mine": dict.fromkeys(("states", "items", "recommended"), "Snakefile")
+    },
     "recommenders.seeds": [0, 1],
     "recommenders.caser.sizes": [2],
     "recommenders.gru4rec.dropout": 0.3,
@@ -73,7 +77,7 @@ def keys(config: dict[str, Any], before: str = "") -> dict[str, Any]:
     """Return every key of a configuration, whole ("split.unit"), with its value."""
     found: dict[str, Any] = {}
     for name, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             found |= keys(value, f"{before}{name}.")
         else:
             found[before + name] = value

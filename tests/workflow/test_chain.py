@@ -28,6 +28,10 @@ def test_every_stage_told_its_time_and_left_a_record(first_run):
         "try_recipe",
         "select_recipe",
         "gather_tables",
+        "import_states",
+        "import_items",
+        "import_recommended",
+        "import_oracle_items",
     }
     logs = workflow.folder / "results" / "logs"
     records = [json.loads(file.read_text()) for file in logs.rglob("*.json")]

@@ -38,6 +38,7 @@ from recinterpreter.language_model.loading import dtype_of
 from recinterpreter.language_model.prompts import templates
 from recinterpreter.language_model.thin import outline, outline_of_embedded
 from recinterpreter.language_model.trie import Trie
+from recinterpreter.outside.states import shape_of_states
 from recinterpreter.recommenders import models
 from recinterpreter.settings.adapters import AdapterKind, AdapterTraining, Task
 from recinterpreter.settings.language_model import Loading
@@ -113,9 +114,11 @@ class _Data:
             raise UserError(f"{dataset}: no train example; wanted some: give more users")
 
     def shapes(self) -> dict[tuple[int, int], list[str]]:
-        """Return recommenders by the shape (L, D) of their states, from their recipes."""
+        """Return recommenders by the shape (L, D) of their states, from recipes or files."""
         found: dict[tuple[int, int], list[str]] = {}
-        for name in self.settings.encoders:
+        for name, files in self.settings.recommenders.outside.items():
+            found.setdefault(shape_of_states(Path(files.states)), []).append(name)
+        for name in self.settings.made_here:
             recipe = self.settings.training(name, "0")
             sizes = (len(self.titles) - 1, self.settings.split.history, torch.device("meta"))
             with torch.random.fork_rng(), torch.device("meta"):

@@ -80,7 +80,7 @@ def dream(
         "before_mask": masks[0],
         "after_mask": masks[1],
     }
-    return states, _described(torch.cat(dreamt), model.item_table.weight, examples, sequences)
+    return states, described(torch.cat(dreamt), model.item_table.weight, examples, sequences)
 
 
 def extended_states(
@@ -104,10 +104,13 @@ def extended_states(
     return before.flatten(1), after.flatten(1), *masks
 
 
-def _described(
+def described(
     vectors: Tensor, item_table: Tensor, examples: Windows, sequences: Sequences
 ) -> dict[str, np.ndarray]:
-    """Say what each dream (N, D) is near to, and where it ranks the target."""
+    """Say what each dream (N, D) is near to, and where it ranks the target.
+
+    item_table: (V, D), row 0 is padding. Returns the columns of ORACLE_ITEMS without `last`.
+    """
     device = vectors.device
     example_ids = torch.from_numpy(examples.example_ids.astype(np.int64)).to(device)
     dreams = Dreams(example_ids, vectors, item_table)

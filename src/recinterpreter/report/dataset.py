@@ -45,6 +45,20 @@ class Capacity:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """A recommender made elsewhere: which of its files there are.
+
+    listed: length of its shortest list of best items, None where it brought none.
+    """
+
+    label: str
+    items: bool
+    oracle: bool
+    listed: int | None
+    preferred: str
+
+
+@dataclass(frozen=True)
 class DatasetView:
     """What the template shows of one data set."""
 
@@ -56,6 +70,7 @@ class DatasetView:
     ranked: list[Run]
     dreamt: list[Run]
     judged: list[Run]
+    outside: list[Outside]
     searches: list[SearchView]
     tasks: list[str]
     figures: dict[str, Markup]
@@ -72,8 +87,8 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
     folder = results / name
     llm = folder / settings.llm.slug
     scores = Scores(llm / "scores.parquet")
-    runs = _runs(settings, settings.recommenders.names)
-    untrained = _runs(settings, settings.encoders[len(settings.recommenders.names) :])
+    runs = _runs(settings, settings.interpreted)
+    untrained = _runs(settings, settings.encoders[len(settings.interpreted) :])
     items = tables.read(folder / "items.parquet", schemas.ITEMS, ["item_id", "title"]).to_pylist()
     titles = {row["item_id"]: row["title"] for row in items}
     spelled = tables.read(llm / "titles.parquet", schemas.TITLES).to_pylist()
@@ -90,6 +105,7 @@ def read_dataset(results: Path, name: str, settings: Settings) -> DatasetView:
         ranked=_ranked(settings),
         dreamt=_dreamt(settings),
         judged=_judged(name, settings),
+        outside=_outside(folder, settings),
         searches=read_searches(folder, settings),
         tasks=[task for task in SHOWN if task in settings.adapter.tasks],
         figures={
@@ -117,16 +133,29 @@ def _ranked(settings: Settings) -> list[Run]:
     block = settings.recommenders
     seed = block.seeds[0] if len(block.seeds) == 1 else None
     return [
-        *(Run(name, seed, label=name_of(name)) for name in settings.encoders),
+        *(Run(name, seed, label=name_of(name)) for name in settings.ranking),
         *(Run(name, label=name_of(name)) for name in block.baselines),
     ]
 
 
 def _dreamt(settings: Settings) -> list[Run]:
-    """Every DreamRec, whose oracle items are scored seed by seed; none where it is not run."""
-    block = settings.recommenders
-    runs = [Run("dreamrec", seed) for seed in block.seeds if "dreamrec" in block.names]
+    """Whoever dreams up items, which are scored seed by seed: DreamRec, maybe outside ones."""
+    runs = [Run(*cell) for cell in product(settings.dreaming, settings.recommenders.seeds)]
     return [replace(run, label=label_of(run, runs)) for run in runs]
+
+
+def _outside(folder: Path, settings: Settings) -> list[Outside]:
+    """Say of every recommender made elsewhere what it brought."""
+    found = []
+    for name in settings.outside():
+        listed = None
+        if name in settings.outside("recommended"):
+            seed = settings.recommenders.seeds[0]
+            ranking = folder / "recommenders" / name / f"seed{seed}" / "ranking.parquet"
+            listed = tables.metadata(ranking)["shortest_list"]
+        items, oracle = (name in settings.outside(key) for key in ("items", "oracle"))
+        found.append(Outside(name_of(name), items, oracle, listed, settings.preferred(name)))
+    return found
 
 
 def _judged(name: str, settings: Settings) -> list[Run]:

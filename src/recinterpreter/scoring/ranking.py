@@ -31,6 +31,8 @@ def ranking_scores(rankings: Mapping[Cell, pl.DataFrame], settings: Scores) -> I
     rankings: tables RANKING of the same examples; a cell without a seed is a baseline. Where a
     recommender has several seeds, also the same of its mean over them, and how the seeds differ.
     """
+    if not rankings:
+        return
     evaluations = {
         LAST: (pl.col("split") == "test") & pl.col("last"),
         ALL: pl.col("split") == "test",

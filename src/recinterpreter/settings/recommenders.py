@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from recinterpreter.settings.sections import Count, NotNegative, Positive, Section, Share, Whole
+from recinterpreter.settings.sections import (
+    Count,
+    NotNegative,
+    Positive,
+    Section,
+    Share,
+    Slug,
+    Whole,
+)
 
 RecommenderName = Literal["gru4rec", "caser", "sasrec", "dreamrec"]
 BaselineName = Literal["popularity", "markov", "decayed_markov", "ease"]
@@ -97,3 +105,27 @@ class OracleItems(Section):
     precision: Literal["float32", "float16"]
     sample: Count
     seed: Whole
+
+
+class Outside(Section):
+    """What import_recommended receives: whose list it reads.
+
+    The files of an outside recommender are the same for every seed, which then is that of the
+    adapters trained on its states.
+    """
+
+    recommender: Slug
+    seed: Whole
+
+
+class OutsideStates(Outside):
+    """What import_states receives."""
+
+    precision: Literal["float32", "float16"]
+
+
+class OutsideOracle(OutsideStates):
+    """What import_oracle_items receives: which examples, by the seed `drawn`."""
+
+    sample: Count
+    drawn: Whole

@@ -32,13 +32,15 @@ def name_oracle_items(
     dreams = {}
     for path in oracles:
         rows = tables.read(path, schemas.ORACLE_ITEMS, ["example_id", "user_id", "item_id"])
-        dreams[tables.metadata(path)["seed"]] = {r["example_id"]: r for r in rows.to_pylist()}
+        noted = tables.metadata(path)
+        owner = noted["recommender"], noted["seed"]
+        dreams[owner] = {r["example_id"]: r for r in rows.to_pylist()}
     found = []
     for path in answers:
         noted = tables.metadata(path)
         form = AnswerForm(noted["answer_prefix"], noted["answer_suffix"])
         cell = {key: noted[key] for key in ("recommender", "seed", "task", "adapter", "source")}
-        dreamt = dreams[noted["seed"]]
+        dreamt = dreams[noted["recommender"], noted["seed"]]
         rows = tables.read(path, schemas.ANSWERS, ["example_id", "text"]).to_pylist()
         if {row["example_id"] for row in rows} != set(dreamt):
             raise UserError(f"{path} answers other examples than were dreamt for; delete it")

@@ -15,7 +15,7 @@ from recinterpreter import schemas, tables
 from recinterpreter.bounds.decoders import Directions, fit
 from recinterpreter.bounds.held import Held, drawn_examples, read_held
 from recinterpreter.bounds.probing import items_met, named_items, ranks_of_targets, told
-from recinterpreter.command import InputPath, OutputPath, command
+from recinterpreter.command import InputPath, InputPaths, OutputPath, command
 from recinterpreter.data.evaluated import evaluated_examples, last_examples
 from recinterpreter.errors import UserError
 from recinterpreter.scoring.matcher import Catalogue, Occurrence
@@ -29,7 +29,7 @@ logger = logging.getLogger("recinterpreter")
 def probe_states(
     *,
     settings: Probing,
-    weights: InputPath,
+    weights: InputPaths,
     states: InputPath,
     items: InputPath,
     interactions: InputPath,
@@ -38,7 +38,8 @@ def probe_states(
 ) -> None:
     """Fit decoders to training states; write what they say of the states that the LLM is shown.
 
-    weights: of the recommender, for its item table; states: of all examples.
+    weights: of the recommender, for its item table; none where an outside one brought no items,
+    and then ridge, which aims at these, is not asked. states: of all examples.
     """
     table = tables.read(examples, schemas.EXAMPLES)
     chosen = [
@@ -48,7 +49,11 @@ def probe_states(
     ]
     training, validation, asked = read_held(states, table, chosen)
     listed = tables.read(items, schemas.ITEMS, ["item_id", "title"]).to_pylist()
-    item_table = _item_table(weights, len(listed) + 1)
+    n_rows = len(listed) + 1
+    item_table = _item_table(weights[0], n_rows) if weights else np.zeros((n_rows, 1))
+    if not weights:
+        left = [name for name in settings.decoders if name != "ridge"]
+        settings = settings.model_copy(update={"decoders": left})
     marked = table.append_column("last", pa.array(last_examples(table)))
     rows = marked.take(pa.array(np.searchsorted(table["example_id"].to_numpy(), chosen[2])))
     marking = Marking(

@@ -75,12 +75,22 @@ def insist_on_files(settings: Settings) -> None:
         for key, file, words in wanted
         if not Path(file).is_file()
     ]
+    missing += _missing_from_outside(settings)
     missing += _missing_from_model(settings.llm)
     if missing:
         raise UserError(
             "the configuration names files that are not there (paths are relative to the folder "
             "Snakemake works in):\n  " + "\n  ".join(missing)
         )
+
+
+def _missing_from_outside(settings: Settings) -> list[str]:
+    return [
+        f"recommenders.outside.{name}.{key}: {file}: no such file; wanted Parquet or npz"
+        for name, files in settings.recommenders.outside.items()
+        for key, file in files.model_dump().items()
+        if file is not None and not Path(file).is_file()
+    ]
 
 
 def _missing_from_model(llm: LLM) -> list[str]:

@@ -1,0 +1,1 @@
+"""Recommenders made elsewhere: their states, lists and item vectors, read from files."""
