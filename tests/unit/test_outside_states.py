@@ -154,6 +154,23 @@ def test_with_a_mask_vectors_are_those_of_items_and_the_oldest_leaves(folder: Pa
     assert not after[~after_mask].any()
 
 
+def test_with_a_mask_the_history_without_its_last_item_needs_no_row_of_its_own(folder) -> None:
+    """Its vectors are those of the whole history but the last, not those of another window."""
+    rows = given(make=lambda user, at: [[*pair, at] for pair in item_states(user, at)])
+    rows["mask"] = [item_marks(position) for position in rows["position"]]
+    before, after = (read(run(folder, rows), name) for name in ("before", "after"))
+    shown = before.any(-1)
+    assert shown.any()
+    np.testing.assert_array_equal(before[shown], after[shown])
+    assert not shown[:, -1].any()
+    asked = set(examples(folder).select("user_id", "position").iter_rows())
+    pairs = zip(rows["user"], rows["position"], strict=True)
+    held = [place for place, (user, at) in enumerate(pairs) if (int(user[1:]), at) in asked]
+    few = {name: [column[place] for place in held] for name, column in rows.items()}
+    assert len(held) < len(rows["user"])
+    np.testing.assert_array_equal(read(run(folder, few), "before"), before)
+
+
 def test_without_a_mask_all_vectors_are_shown_as_they_are(folder: Path) -> None:
     made = run(folder, given(make=item_states))
     before = read(made, "before")

@@ -21,8 +21,9 @@ class StateFile:
     """The rows of a file that are wanted, found by their keys; numbers lie in a scratch file.
 
     wanted: keys, ascending; vectors: whether each row has a vector beside its state. With a mask
-    the L vectors of a state are those of the user's items, oldest first, and stand at the left
-    here wherever they stood; without one they are whatever the recommender means by them.
+    each of the L vectors of a state is that after one of the user's items, oldest first, and they
+    stand at the left here wherever they stood; without one they are whatever the recommender means
+    by them.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class StateFile:
         self._users = users
         self._states, self._marks, self._vectors = (Scratch(scratch) for _ in range(3))
         self._shapes: dict[str, tuple[int, ...]] = {}
-        self.masked = False
+        self._masked = False
         keys, kept = [], []
         named = ("user", "position", "state", *(("vector",) if vectors else ()))
         for part in parts(path, named):
@@ -53,6 +54,11 @@ class StateFile:
         """(L, D) of a state."""
         positions, width = self._shapes["state"]
         return positions, width
+
+    @property
+    def by_item(self) -> bool:
+        """Whether a state holds a vector for each item of the history."""
+        return self._masked and self.shape[0] > 1
 
     @property
     def width(self) -> int:
@@ -89,7 +95,7 @@ class StateFile:
         self._insist_on_shape(part, "state", values)
         mask = np.ones(values.shape[:2], bool)
         if "mask" in part.columns:
-            self.masked, mask = True, part.marks("mask")
+            self._masked, mask = True, part.marks("mask")
             if mask.shape != values.shape[:2]:
                 raise UserError(
                     f"{self.path}: column 'mask' has {mask.size // len(mask)} marks for "
@@ -120,19 +126,20 @@ def shape_of_states(path: Path) -> tuple[int, int]:
     return (found[0] if len(found) > 1 else 1), found[-1]
 
 
-def before_and_after(before: Pair, after: Pair, masked: bool) -> tuple[Pair, Pair]:
+def before_and_after(before: Pair, after: Pair, by_item: bool) -> tuple[Pair, Pair]:
     """Return states (N, L, D) and masks (N, L) of histories without and with their last item.
 
-    Where both are full and each vector is one item's, the oldest item of `before` has left the
-    history that is asked about: it is not shown, as in the states that are encoded here.
+    Where each vector is that after an item, and so knows of none behind it, the history without
+    its last item has the same vectors but the last, as in the states that are encoded here. Those
+    that the recommender gave one position earlier saw another window: there the item stood at
+    another place.
     """
-    values, mask = before
-    if masked and values.shape[1] > 1:
-        full = mask.all(1) & after[1].all(1)
-        values, mask = values.copy(), mask.copy()
-        values[full] = np.roll(values[full], -1, axis=1)
-        values[full, -1], mask[full, -1] = 0, False
-    return (values, mask), after
+    if not by_item:
+        return before, after
+    values, mask = after
+    shown = np.zeros_like(mask)
+    shown[:, :-1] = mask[:, 1:]  # they stand at the left
+    return (values * shown[..., None], shown), after
 
 
 def rounded(values: np.ndarray, precision: str, path: Path) -> np.ndarray:

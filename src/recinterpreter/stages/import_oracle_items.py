@@ -47,7 +47,7 @@ def import_oracle_items(
 
     without = _after(recorded, rows["example_id"], *held.shape)
     (before, before_mask), (after, after_mask) = before_and_after(
-        without, held.take(keys), held.masked
+        without, held.take(keys), held.by_item
     )
     columns = {
         "example_id": rows["example_id"],

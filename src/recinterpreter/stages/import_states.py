@@ -31,13 +31,17 @@ def import_states(
     """Map states given by user and position to all examples, in a stream.
 
     The state after a history is the one at the target's position, the state before its last item
-    the one at the position before. That of the empty history may be missing: then nothing is shown.
+    the one at the position before, or without the last item's vector where each item has its own.
+    That of the empty history may be missing: then nothing is shown.
     """
     known = Users(users, interactions)
     table = tables.read(examples, schemas.EXAMPLES, ["user_id", "position"])
     asked = table["user_id"].to_numpy(), table["position"].to_numpy()
-    needed, opening = _needed(known, *asked)
-    held = StateFile(given, known, np.union1d(needed, opening), states.parent)
+    whole, earlier, opening = _keys(known, *asked)
+    held = StateFile(
+        given, known, np.unique(np.concatenate([whole, earlier, opening])), states.parent
+    )
+    needed = whole if held.by_item else np.union1d(whole, earlier)
     known.insist_on(given, needed, held.has(needed))
     n_opening = int(held.has(opening).sum())
     logger.info(
@@ -58,13 +62,14 @@ def import_states(
             writer.write(_columns(rows, known, held, settings.precision))
 
 
-def _needed(
+def _keys(
     known: Users, user_ids: np.ndarray, positions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the keys that examples need, ascending: of histories with items, and of empty ones."""
-    both = np.concatenate([positions, positions - 1])
-    keys = known.keys(np.tile(user_ids, 2), both)
-    return np.unique(keys[both > 0]), np.unique(keys[both == 0])
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the keys, ascending, of histories, of those without their last item, of empty ones."""
+    earlier = known.keys(user_ids, positions - 1)
+    opening = positions == 1
+    whole = known.keys(user_ids, positions)
+    return np.unique(whole), np.unique(earlier[~opening]), np.unique(earlier[opening])
 
 
 def _columns(
@@ -73,7 +78,7 @@ def _columns(
     """Return columns of STATES for some examples."""
     user_ids, positions = rows["user_id"].to_numpy(), rows["position"].to_numpy()
     opened, whole = (held.take(known.keys(user_ids, positions - back)) for back in (1, 0))
-    (before, before_mask), (after, after_mask) = before_and_after(opened, whole, held.masked)
+    (before, before_mask), (after, after_mask) = before_and_after(opened, whole, held.by_item)
     return {
         "example_id": rows["example_id"].to_numpy(),
         "before": rounded(before.reshape(len(before), -1), precision, held.path),
