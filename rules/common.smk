@@ -337,26 +337,26 @@ def parts_of(outputs, gathered):
 
 def ingest_settings(wildcards):
     """How a data set is read."""
-    return SETTINGS.ingest(wildcards.dataset).as_json()
+    return SETTINGS.data.ingest(wildcards.dataset).as_json()
 
 
 @functools.cache
 def source_contents(dataset):
     """What is in the user's files that a data set is read from; None where they are downloaded."""
-    return contents_of(SETTINGS.parts(dataset))
+    return contents_of(SETTINGS.data.parts(dataset))
 
 
 def downloaded(dataset):
     """Paths of the files that are downloaded for a data set; none where the user has them."""
-    if SETTINGS.places(dataset):
+    if SETTINGS.data.places(dataset):
         return []
-    names = SETTINGS.origins[dataset].files.values()
+    names = SETTINGS.data.origins[dataset].files.values()
     return expand(rules.download_source.output, dataset=dataset, name=names)
 
 
 def source_files(wildcards):
     """What a source is read from, as words of a command: the user's files, or those downloaded."""
-    files = SETTINGS.places(wildcards.dataset) or downloaded(wildcards.dataset)
+    files = SETTINGS.data.places(wildcards.dataset) or downloaded(wildcards.dataset)
     return shlex.join(files)
 
 
@@ -369,7 +369,7 @@ def checked(wildcards):
 
 def reader_digest(stage, wildcards):
     """Code of a stage that reads raw files, its reader with it."""
-    return code_digest(stage, reader=SETTINGS.origins[wildcards.dataset].reader)
+    return code_digest(stage, reader=SETTINGS.data.origins[wildcards.dataset].reader)
 
 
 def outside_file(key):

@@ -6,10 +6,10 @@
 # them another one, and one that came with an old date counts as well.
 
 
-FROM_FILES = "|".join(map(re.escape, SETTINGS.origins))
+FROM_FILES = "|".join(map(re.escape, SETTINGS.data.origins))
 DOWNLOADED = {
     name
-    for origin in SETTINGS.public.values()
+    for origin in SETTINGS.data.public.values()
     if origin.downloaded
     for name in origin.files.values()
 }
@@ -30,7 +30,7 @@ rule ingest_demo:
         "../envs/python.yaml"
     threads: 1
     params:
-        settings=SETTINGS.ingest("demo").as_json(),
+        settings=SETTINGS.data.ingest("demo").as_json(),
         code=code_digest("ingest_demo"),
     shell:
         "python -m recinterpreter.stages.ingest_demo"

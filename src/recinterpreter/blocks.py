@@ -20,16 +20,6 @@ from recinterpreter.settings.adapters import (
     Task,
 )
 from recinterpreter.settings.answers import Control, Decoding
-from recinterpreter.settings.data import (
-    AmazonSource,
-    DemoSource,
-    EventsSource,
-    LastFmSource,
-    MovieLensSource,
-    Source,
-    SteamSource,
-    Titles,
-)
 from recinterpreter.settings.evidence import Decoder, JudgeEndpoint, JudgeName, JudgingPace
 from recinterpreter.settings.language_model import EmbeddedLLM, Precision, Weights
 from recinterpreter.settings.recommenders import (
@@ -44,7 +34,6 @@ from recinterpreter.settings.recommenders import (
 from recinterpreter.settings.sections import (
     Count,
     NotNegative,
-    Number,
     Positive,
     Section,
     Share,
@@ -54,24 +43,6 @@ from recinterpreter.settings.sections import (
 
 # More would be more jobs than Snakemake plans in minutes, each too short to be worth its start.
 Jobs = Annotated[int, Field(ge=1, le=1000)]
-
-
-class Data(Section):
-    """Which data sets to run, and how events and titles are read."""
-
-    sources: Annotated[list[Source], Field(min_length=1)]
-    min_rating: Number | None
-    titles: Titles
-    demo: DemoSource
-    ml_100k: MovieLensSource = Field(alias="ml-100k")
-    ml_1m: MovieLensSource = Field(alias="ml-1m")
-    ml_20m: MovieLensSource = Field(alias="ml-20m")
-    ml_25m: MovieLensSource = Field(alias="ml-25m")
-    ml_latest_small: MovieLensSource = Field(alias="ml-latest-small")
-    steam: SteamSource
-    amazon: AmazonSource
-    lastfm: LastFmSource
-    events: EventsSource
 
 
 class OutsideFiles(Section):

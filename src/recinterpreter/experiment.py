@@ -15,24 +15,16 @@ from recinterpreter.blocks import (
     Answers,
     Bounds,
     Consistent,
-    Data,
     Judge,
     Recommenders,
     StoredStates,
 )
+from recinterpreter.datasets import Data
 from recinterpreter.errors import UserError
-from recinterpreter.origins import ORIGINS, Origin, amazon_origins, parts_of
 from recinterpreter.settings.adapters import AdapterTraining, Preferred, WordedTask
 from recinterpreter.settings.answers import Answering, RankedTask, StateSelection, TitleRanking
 from recinterpreter.settings.data import (
-    AmazonRules,
-    Domain,
-    Ingest,
-    LastFmRules,
-    MovieLensRelease,
-    Said,
     Split,
-    SteamSample,
 )
 from recinterpreter.settings.evidence import (
     Consistency,
@@ -54,7 +46,7 @@ from recinterpreter.settings.recommenders import (
     States,
 )
 from recinterpreter.settings.scores import Report, Scores
-from recinterpreter.settings.sections import Section
+from recinterpreter.settings.sections import Section, shared
 
 
 class Settings(Section):
@@ -77,8 +69,7 @@ class Settings(Section):
     @property
     def datasets(self) -> list[str]:
         """Names of the data sets to run: the folders under results/."""
-        several = {"events": [self.data.events.name], "amazon": amazon_origins(self.data.amazon)}
-        return [name for source in self.data.sources for name in several.get(source, [source])]
+        return self.data.names
 
     @property
     def encoders(self) -> list[str]:
@@ -142,73 +133,6 @@ class Settings(Section):
         """Sources of states of edited histories, which are answered beside the others."""
         return [f"edit_{kind}" for kind in self.edits.kinds]
 
-    @property
-    def public(self) -> dict[str, Origin]:
-        """Where each public data set comes from, by the name of its folder."""
-        amazon = amazon_origins(self.data.amazon) if "amazon" in self.data.sources else {}
-        return {**ORIGINS, **amazon}
-
-    @property
-    def origins(self) -> dict[str, Origin]:
-        """Where each data set that is read from files comes from, by the name of its folder."""
-        own = self.data.events
-        if "events" not in self.data.sources:
-            return self.public
-        return {**self.public, own.name: Origin("events", {"events": "", "items": ""}, own.domain)}
-
-    def domain(self, dataset: str) -> Domain:
-        """Which words the prompts of a data set use."""
-        return self.origins[dataset].domain if dataset in self.origins else "movies"
-
-    def places(self, dataset: str) -> list[str]:
-        """List what of the user's a data set is read from; nothing where it is downloaded."""
-        own = self.data.events
-        if dataset not in self.public:
-            return [str(own.events), str(own.items)]
-        path = self.path(dataset)
-        return [] if path is None else self.public[dataset].places(path)
-
-    def path(self, dataset: str) -> str | None:
-        """Where the user has the files of a data set that has a public origin."""
-        path: str | None = getattr(self.data, self.block(dataset).replace("-", "_")).path
-        return path
-
-    def block(self, dataset: str) -> str:
-        """Which block of `data` says where a public data set is."""
-        return dataset if dataset in ORIGINS else "amazon"
-
-    def parts(self, dataset: str) -> list[str]:
-        """List the user's files by whose content a data set counts; none where it is downloaded."""
-        if dataset not in self.public:
-            return [part for table in self.places(dataset) for part in parts_of(table)]
-        path = self.path(dataset)
-        return self.places(dataset) if path is None else self.public[dataset].parts(path)
-
-    def ingest(self, dataset: str) -> Ingest:
-        """Settings of the stages that read a source; none of them says where it is."""
-        columns = self.data.events.columns
-        if self.data.min_rating is None:  # then nobody looks at ratings
-            columns = columns.model_copy(update={"rating": None})
-        said: dict[str | None, Said] = {
-            None: self.data.demo,
-            "movielens": MovieLensRelease.model_construct(release=dataset),
-            **dict.fromkeys(
-                ("amazon", "p5"), AmazonRules(**_shared(self.data.amazon, AmazonRules))
-            ),
-            "lastfm": LastFmRules(**_shared(self.data.lastfm, LastFmRules)),
-            "steam_sample": SteamSample(**_shared(self.data.steam, SteamSample)),
-            "events": columns,
-        }
-        origin = self.origins.get(dataset)
-        reader = origin.reader if origin else None
-        return Ingest(
-            reader=reader,
-            files=list(origin.files) if origin else [],
-            min_rating=self.data.min_rating,
-            titles=self.data.titles,
-            source=said.get(reader),
-        )
-
     def training(
         self, recommender: str, seed: str, chosen: Mapping[str, Any] | None = None
     ) -> RecommenderTraining:
@@ -237,28 +161,28 @@ class Settings(Section):
 
     def teaching(self, dataset: str) -> Teaching:
         """Settings of teach_language_model."""
-        return Teaching(domain=self.domain(dataset), embedded=self.llm.embedded)
+        return Teaching(domain=self.data.domain(dataset), embedded=self.llm.embedded)
 
     def loading(self) -> Loading:
         """Settings of check_language_model, and part of those of all stages that load the LLM."""
-        return Loading(**_shared(self.llm, Loading))
+        return Loading(**shared(self.llm, Loading))
 
     def running(self) -> Running:
         """Return what the stages that load the LLM are told beside their settings."""
-        return Running(**_shared(self.llm, Running))
+        return Running(**shared(self.llm, Running))
 
     def encoding(self) -> States:
         """Settings of encode_states."""
-        return States(**_shared(self.states, States))
+        return States(**shared(self.states, States))
 
     def selection(self) -> StateSelection:
         """Settings of select_states."""
-        return StateSelection(**_shared(self.answers, StateSelection))
+        return StateSelection(**shared(self.answers, StateSelection))
 
     def oracle(self) -> OracleItems:
         """Settings of generate_oracle_items: the examples that are answered, stored as states."""
         return OracleItems(
-            **_shared(self.states, States), sample=self.answers.sample, seed=self.answers.seed
+            **shared(self.states, States), sample=self.answers.sample, seed=self.answers.seed
         )
 
     def imported(self, recommender: str, seed: str) -> Outside:
@@ -267,9 +191,7 @@ class Settings(Section):
 
     def imported_states(self, recommender: str, seed: str) -> OutsideStates:
         """Settings of import_states."""
-        return OutsideStates(
-            **_shared(self.states, States), recommender=recommender, seed=int(seed)
-        )
+        return OutsideStates(**shared(self.states, States), recommender=recommender, seed=int(seed))
 
     def imported_oracle(self, recommender: str, seed: str) -> OutsideOracle:
         """Settings of import_oracle_items."""
@@ -281,7 +203,7 @@ class Settings(Section):
 
     def edited_states(self) -> EditedStates:
         """Settings of encode_edits."""
-        return EditedStates(**_shared(self.states, States), kinds=self.edits.kinds)
+        return EditedStates(**shared(self.states, States), kinds=self.edits.kinds)
 
     def measured_consistency(self) -> Consistency:
         """Settings of measure_consistency."""
@@ -297,8 +219,8 @@ class Settings(Section):
         sizes = getattr(self.adapter, adapter, None)
         return AdapterTraining.model_validate(
             {
-                **_shared(self.adapter, AdapterTraining),
-                "domain": self.domain(dataset),
+                **shared(self.adapter, AdapterTraining),
+                "domain": self.data.domain(dataset),
                 "seed": int(seed),
                 "task": task,
                 "preferred": self.preferred(recommender) if task == "preference" else None,
@@ -313,7 +235,7 @@ class Settings(Section):
         """Settings of rank_titles."""
         return TitleRanking.model_validate(
             {
-                "domain": self.domain(dataset),
+                "domain": self.data.domain(dataset),
                 "task": task,
                 "adapter": adapter,
                 "loading": self.loading(),
@@ -333,7 +255,7 @@ class Settings(Section):
         """Settings of answer."""
         return Answering.model_validate(
             {
-                "domain": self.domain(dataset),
+                "domain": self.data.domain(dataset),
                 "task": task,
                 "adapter": adapter,
                 "loading": self.loading(),
@@ -361,13 +283,9 @@ class Settings(Section):
     def judging(self, dataset: str) -> Judging:
         """Settings of ask_judges."""
         return Judging.model_validate(
-            {**_shared(self.judge, Judging), "domain": self.domain(dataset)}
+            {**shared(self.judge, Judging), "domain": self.data.domain(dataset)}
         )
 
     def judging_pace(self) -> JudgingPace:
         """Return what ask_judges is told beside its settings."""
-        return JudgingPace(**_shared(self.judge, JudgingPace))
-
-
-def _shared(block: Section, stage: type[Section]) -> dict[str, Any]:
-    return {k: getattr(block, k) for k in stage.model_fields if k in type(block).model_fields}
+        return JudgingPace(**shared(self.judge, JudgingPace))

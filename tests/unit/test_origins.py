@@ -27,17 +27,17 @@ def test_each_category_is_a_data_set_with_words_of_its_own() -> None:
     asked = settings(release=2018, categories=["All_Beauty", "Video_Games", "Movies_and_TV"])
     names = ["amazon-2018-all-beauty", "amazon-2018-video-games", "amazon-2018-movies-and-tv"]
     assert asked.datasets == ["demo", *names, "lastfm"]
-    assert [asked.domain(name) for name in names] == ["items", "games", "movies"]
+    assert [asked.data.domain(name) for name in names] == ["items", "games", "movies"]
 
 
 def test_rules_are_handed_on_and_places_are_not(tmp_path: Path) -> None:
     here, there = settings(core=3), settings(core=3, path=str(tmp_path))
-    handed = here.ingest("amazon-2014-beauty")
-    assert handed == there.ingest("amazon-2014-beauty")
+    handed = here.data.ingest("amazon-2014-beauty")
+    assert handed == there.data.ingest("amazon-2014-beauty")
     assert (handed.reader, handed.files) == ("amazon", ["reviews", "metadata"])
     assert handed.source == AmazonRules(release=2014, core=3, longest_title=100)
-    assert here.places("amazon-2014-beauty") == []
-    assert there.parts("amazon-2014-beauty") == [
+    assert here.data.places("amazon-2014-beauty") == []
+    assert there.data.parts("amazon-2014-beauty") == [
         str(tmp_path / "reviews_Beauty_5.json.gz"),
         str(tmp_path / "meta_Beauty.json.gz"),
     ]

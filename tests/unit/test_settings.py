@@ -88,20 +88,24 @@ def test_ingest_receives_what_is_said_of_its_own_source_and_never_where_it_is() 
     moved = {"sources": sources, "ml-100k": {"path": "/x"}, "steam": steam, "events": own}
     moved = settings(data=moved)
     for source in sources:
-        assert moved.ingest(source) == here.ingest(source)
-    assert set(json.loads(moved.ingest("demo").as_json())["source"]) == {"items", "users", "seed"}
-    assert moved.ingest("ml-100k").source is None
+        assert moved.data.ingest(source) == here.data.ingest(source)
+    assert set(json.loads(moved.data.ingest("demo").as_json())["source"]) == {
+        "items",
+        "users",
+        "seed",
+    }
+    assert moved.data.ingest("ml-100k").source is None
     sampled = {"min_reviews", "users", "games", "seed"}
-    assert set(json.loads(moved.ingest("steam").as_json())["source"]) == sampled
-    assert moved.ingest("events").source == moved.data.events.columns
+    assert set(json.loads(moved.data.ingest("steam").as_json())["source"]) == sampled
+    assert moved.data.ingest("events").source == moved.data.events.columns
 
 
 def test_a_column_of_ratings_counts_where_it_is_filtered_by() -> None:
     own = CONFIG["data"]["events"]
     columns = {**own["columns"], "rating": "stars"}
     rated = {"sources": ["events"], "events": {**own, "columns": columns}}
-    assert settings(data=rated).ingest("events").source.rating is None
-    filtered = settings(data={**rated, "min_rating": 3}).ingest("events")
+    assert settings(data=rated).data.ingest("events").source.rating is None
+    filtered = settings(data={**rated, "min_rating": 3}).data.ingest("events")
     assert filtered.source.rating == "stars"
 
 
@@ -132,7 +136,7 @@ def test_datasets_sources_and_domains() -> None:
     assert one.sources == ["recorded", *get_args(Control)]
     assert one.encoders == [*one.recommenders.names, "untrained_sasrec"]
     assert (one.worded, one.ranked) == (["recovery", "residual"], ["preference"])
-    domains = {name: one.domain(name) for name in ("demo", "mine", "ml-100k", "steam")}
+    domains = {name: one.data.domain(name) for name in ("demo", "mine", "ml-100k", "steam")}
     assert domains == {"demo": "movies", "mine": "items", "ml-100k": "movies", "steam": "games"}
 
 

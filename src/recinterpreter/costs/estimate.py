@@ -146,7 +146,7 @@ class _Data:
 def _outline(settings: Settings, dataset: str, titles: Sequence[str]) -> LanguageModel:
     llm = settings.llm
     if llm.source == "embedded":
-        return outline_of_embedded(titles, settings.domain(dataset), llm.embedded)
+        return outline_of_embedded(titles, settings.data.domain(dataset), llm.embedded)
     return outline(os.path.expanduser(llm.source), settings.loading())
 
 

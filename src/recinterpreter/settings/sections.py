@@ -7,7 +7,7 @@ so a key that a stage does not read can come and go without making its results s
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,3 +28,8 @@ class Section(BaseModel):
     def as_json(self) -> str:
         """One line of JSON with sorted keys: how a stage is handed its settings."""
         return json.dumps(self.model_dump(mode="json", by_alias=True), sort_keys=True)
+
+
+def shared(block: Section, stage: type[Section]) -> dict[str, Any]:
+    """Return what a block of config.yaml says of the keys that a stage receives."""
+    return {k: getattr(block, k) for k in stage.model_fields if k in type(block).model_fields}

@@ -62,12 +62,13 @@ def language_model_identity(llm: LLM) -> str:
 def insist_on_files(settings: Settings) -> None:
     """Raise UserError with every file that the settings name and that is not there."""
     wanted = []
-    for dataset in settings.datasets:
-        if dataset in settings.public:
-            origin, key = settings.public[dataset], f"{settings.block(dataset)}.path"
-            wanted += [(key, file, origin.wanted) for file in settings.parts(dataset)]
-        elif dataset in settings.origins:
-            tables = zip(settings.origins[dataset].files, settings.places(dataset), strict=True)
+    data = settings.data
+    for dataset in data.names:
+        if dataset in data.public:
+            origin, key = data.public[dataset], f"{data.block(dataset)}.path"
+            wanted += [(key, file, origin.wanted) for file in data.parts(dataset)]
+        elif dataset in data.origins:
+            tables = zip(data.origins[dataset].files, data.places(dataset), strict=True)
             single = [(key, table) for key, table in tables if not Path(table).is_dir()]
             wanted += [(f"events.{key}", table, _TABLE) for key, table in single]
     missing = [
