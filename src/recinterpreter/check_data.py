@@ -20,8 +20,8 @@ from recinterpreter.data.interactions import build_dataset
 from recinterpreter.data.raw import read_raw
 from recinterpreter.data.split import examples_in_pieces
 from recinterpreter.errors import UserError
-from recinterpreter.estimate import read_settings
 from recinterpreter.experiment import Settings
+from recinterpreter.overlays import read_settings
 from recinterpreter.tool import run
 
 _SEVERAL = cyclopts.Parameter(consume_multiple=True, negative="")

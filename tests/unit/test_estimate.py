@@ -14,10 +14,11 @@ from recinterpreter.costs.expectation import try_out
 from recinterpreter.costs.trial import Trial
 from recinterpreter.costs.workload import Workload
 from recinterpreter.errors import UserError
-from recinterpreter.estimate import lines, read_settings
+from recinterpreter.estimate import lines
 from recinterpreter.language_model.adapters import build
 from recinterpreter.language_model.cost import sizes
 from recinterpreter.language_model.thin import outline, thin
+from recinterpreter.overlays import read_settings
 from recinterpreter.settings.language_model import Loading
 
 TINY = Path(__file__).parents[1] / "configs" / "tiny.yaml"
