@@ -68,15 +68,27 @@ def _movielens(release: str, kind: str) -> Origin:
 
 
 def parts_of(path: str) -> list[str]:
-    """List the files that a table of the user's consists of: itself, or those of a folder by name.
+    """List what a table of the user's consists of: itself, or all that is in a folder, by name.
 
-    Left out are hidden files and those that begin with an underscore: programs that write parts
-    leave such beside them (_SUCCESS).
+    Left out is what is hidden or begins with an underscore: programs that write parts leave such
+    beside them (_SUCCESS). What is no file is in the list, to be refused and not to be missed.
     """
     if not Path(path).is_dir():
         return [path]
-    found = (file for file in Path(path).iterdir() if file.is_file())
-    return sorted(str(file) for file in found if not file.name.startswith((".", "_")))
+    parts = Path(path).iterdir()
+    return sorted(str(part) for part in parts if not part.name.startswith((".", "_")))
+
+
+def no_file(path: str | Path) -> str | None:
+    """Say what is at a path in place of a file; None where a file is."""
+    place = Path(path)
+    if place.is_file():
+        return None
+    if place.is_dir():
+        return "a folder, not a file"
+    if place.exists():
+        return "a pipe or a device, not a file"  # it might never end, and cannot be read twice
+    return "a link to no file" if place.is_symlink() else "no such file"
 
 
 # By the name that data.sources has for them. The demo is generated, and the user's own tables

@@ -1,5 +1,7 @@
 import gzip
 import io
+import os
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -202,6 +204,34 @@ def test_a_folder_of_parts_is_read_by_name(tmp_path: Path) -> None:
     save(folder / "c.csv", {"who": ["ann", None], "what": ["x", "y"], "when": [1, 2]})
     with pytest.raises(UserError, match=r"c\.csv, row 2: column 'who' is empty"):
         read_events(folder, COLUMNS, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "told"),
+    [
+        ("c.csv", lambda part: part.symlink_to("gone.csv"), r"c\.csv: a link to no file"),
+        ("d=1", Path.mkdir, "d=1: a folder, not a file"),
+        ("c.csv", os.mkfifo, r"c\.csv: a pipe or a device, not a file"),
+    ],
+    ids=["dead link", "folder", "pipe"],
+)
+def test_nothing_in_a_folder_of_parts_is_silently_left_out(
+    tmp_path: Path, name: str, made: Callable[[Path], object], told: str
+) -> None:
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    events(folder / "a.csv")
+    (folder / "_temporary").mkdir()
+    assert len(read_events(folder, COLUMNS, None)) == 4
+    made(folder / name)
+    with pytest.raises(UserError, match=f"{told}; wanted a folder of files, without folders in it"):
+        read_events(folder, COLUMNS, None)
+
+
+def test_a_pipe_is_no_table(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "e.csv")
+    with pytest.raises(UserError, match=r"e\.csv: a pipe or a device, not a file; correct data"):
+        read_events(tmp_path / "e.csv", COLUMNS, None)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Files of the user's own: listed for Snakemake, and missed before any job."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,18 @@ def test_all_missing_files_are_told_together(tmp_path: Path) -> None:
     assert f"data.events.events: {tmp_path}/events.csv: no such file" in told
     assert f"data.events.items: {tmp_path}/items.csv: no such file" in told
     assert f"llm.source: {tmp_path}/llm: this folder has no *.safetensors and no token" in told
+
+
+def test_what_is_no_file_is_told_before_any_job(tmp_path: Path) -> None:
+    touch(tmp_path / "parts" / "a.csv", tmp_path / "parts" / "d=1" / "b.csv")
+    os.mkfifo(tmp_path / "items.csv")
+    asked = settings(["events"], events=str(tmp_path / "parts"), items=str(tmp_path / "items.csv"))
+    with pytest.raises(UserError) as caught:
+        insist_on_files(asked)
+    told = str(caught.value)
+    assert f"data.events.events: {tmp_path}/parts/d=1: a folder, not a file; wanted a tab" in told
+    assert f"data.events.items: {tmp_path}/items.csv: a pipe or a device, not a file" in told
+    assert "a.csv" not in told
 
 
 def test_a_missing_model_folder_is_told() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from recinterpreter.contents import MADE, digest_of
 from recinterpreter.errors import UserError
+from recinterpreter.origins import no_file, parts_of
 
 if TYPE_CHECKING:
     from recinterpreter.blocks import LLM
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 _MODEL_FILES = ("*.json", "*.safetensors", "tokenizer.model", "merges.txt")
 _PICKLES = "pytorch_model*.bin"
-_TABLE = "a table in CSV, TSV, JSON lines or Parquet, or a folder with the parts of one"
+_TABLE = (
+    "a table in CSV, TSV, JSON lines or Parquet, or a folder of its parts, without folders in it"
+)
 
 
 def contents_of(files: Iterable[str]) -> str | None:
@@ -60,7 +63,7 @@ def language_model_identity(llm: LLM) -> str:
 
 
 def insist_on_files(settings: Settings) -> None:
-    """Raise UserError with every file that the settings name and that is not there."""
+    """Raise UserError with every file that the settings name and that cannot be read."""
     wanted = []
     data = settings.data
     for dataset in data.names:
@@ -69,28 +72,28 @@ def insist_on_files(settings: Settings) -> None:
             wanted += [(key, file, origin.wanted) for file in data.parts(dataset)]
         elif dataset in data.origins:
             tables = zip(data.origins[dataset].files, data.places(dataset), strict=True)
-            single = [(key, table) for key, table in tables if not Path(table).is_dir()]
-            wanted += [(f"events.{key}", table, _TABLE) for key, table in single]
+            parts = [(key, part) for key, table in tables for part in parts_of(table)]
+            wanted += [(f"events.{key}", part, _TABLE) for key, part in parts]
     missing = [
-        f"data.{key}: {file}: no such file; wanted {words}"
+        f"data.{key}: {file}: {found}; wanted {words}"
         for key, file, words in wanted
-        if not Path(file).is_file()
+        if (found := no_file(file))
     ]
     missing += _missing_from_outside(settings)
     missing += _missing_from_model(settings.llm)
     if missing:
         raise UserError(
-            "the configuration names files that are not there (paths are relative to the folder "
-            "Snakemake works in):\n  " + "\n  ".join(missing)
+            "the configuration names files that are missing or are none (paths are relative to the "
+            "folder Snakemake works in):\n  " + "\n  ".join(missing)
         )
 
 
 def _missing_from_outside(settings: Settings) -> list[str]:
     return [
-        f"recommenders.outside.{name}.{key}: {file}: no such file; wanted Parquet or npz"
+        f"recommenders.outside.{name}.{key}: {file}: {found}; wanted Parquet or npz"
         for name, files in settings.recommenders.outside.items()
         for key, file in files.model_dump().items()
-        if file is not None and not Path(file).is_file()
+        if file is not None and (found := no_file(file))
     ]
 
 

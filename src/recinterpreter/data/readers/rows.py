@@ -18,7 +18,7 @@ from recinterpreter.data.readers.delimited import read_delimited
 from recinterpreter.data.readers.json_lines import read_json_lines
 from recinterpreter.data.readers.texts import insist_on_columns
 from recinterpreter.errors import UserError
-from recinterpreter.origins import parts_of
+from recinterpreter.origins import no_file, parts_of
 
 KINDS = {
     ".csv": "CSV",
@@ -69,12 +69,17 @@ def kind_of(file: Path) -> str | None:
 
 def _files(path: Path) -> list[Path]:
     """Find the files of a table, all of one kind."""
-    if not path.exists():
-        raise UserError(f"{path}: no such file; correct data.events.events or data.events.items")
+    if not path.is_dir() and (found := no_file(path)):
+        raise UserError(f"{path}: {found}; correct data.events.events or data.events.items")
     files = [Path(file) for file in parts_of(str(path))]
     if not files:
         raise UserError(f"{path}: a folder without files; wanted the parts of a table: {_WANTED}")
     for file in files:
+        if found := no_file(file):
+            raise UserError(
+                f"{file}: {found}; wanted a folder of files, without folders in it: move or remove "
+                "what is no part of the table"
+            )
         if kind_of(file) is None:
             raise UserError(f"{file}: a file of type {file.suffix!r}; wanted {_WANTED}")
         if kind_of(file) != kind_of(files[0]):
