@@ -382,6 +382,17 @@ def outside_contents(key):
     return lambda wildcards: contents_of([outside_file(key)(wildcards)])
 
 
+def outside_check(key):
+    """Name what the check of an outside recommender's file writes: another one for each content."""
+    return lambda wildcards: expand(
+        rules.check_outside.output,
+        dataset=wildcards.dataset,
+        recommender=wildcards.recommender,
+        file=key,
+        contents=outside_contents(key)(wildcards)[:12],
+    )
+
+
 def item_table_to_probe(wildcards):
     """Where the item vectors of a recommender stand; an outside one may have brought none."""
     name = wildcards.recommender

@@ -1,9 +1,46 @@
 # Recommenders made elsewhere: the files they brought become the tables that those of recommenders
-# trained here are, so that everything behind serves both. The files count by content.
+# trained here are, so that everything behind serves both. The files count by content, and each is
+# checked by a job of its own first: what was made of a good one still stands after a bad one.
+
+
+rule check_outside:
+    input:
+        users="results/{dataset}/users.parquet",
+        items_table="results/{dataset}/items.parquet",
+        interactions="results/{dataset}/interactions.parquet",
+        examples="results/{dataset}/examples.parquet",
+    output:
+        "results/{dataset}/outside/{recommender}/{file}-checked-{contents}.json",
+    log:
+        "results/logs/{dataset}/check_outside/{recommender}.{file}-{contents}.log",
+    wildcard_constraints:
+        recommender=one_of(SETTINGS.outside()),
+        file="states|items|recommended|oracle",
+        contents="[0-9a-f]{12}",
+    conda:
+        "../envs/python.yaml"
+    threads: 1
+    resources:
+        given=lambda w: outside_file(w.file)(w),
+    params:
+        settings=lambda w: json.dumps({"file": w.file}),
+        code=code_digest("check_outside"),
+    shell:
+        "python -m recinterpreter.stages.check_outside"
+        " --settings {params.settings:q}"
+        " --given {resources.given:q}"
+        " --users {input.users}"
+        " --items {input.items_table}"
+        " --interactions {input.interactions}"
+        " --examples {input.examples}"
+        " --found {output}"
+        " --code {params.code}"
+        " --log {log}"
 
 
 rule import_states:
     input:
+        outside_check("states"),
         users="results/{dataset}/users.parquet",
         interactions="results/{dataset}/interactions.parquet",
         examples="results/{dataset}/examples.parquet",
@@ -36,6 +73,7 @@ rule import_states:
 
 rule import_items:
     input:
+        outside_check("items"),
         items_table="results/{dataset}/items.parquet",
     output:
         item_table="results/{dataset}/recommenders/{recommender}/seed{seed}/item_table.safetensors",
@@ -62,6 +100,7 @@ rule import_items:
 
 rule import_recommended:
     input:
+        outside_check("recommended"),
         users="results/{dataset}/users.parquet",
         items_table="results/{dataset}/items.parquet",
         interactions="results/{dataset}/interactions.parquet",
@@ -98,6 +137,7 @@ rule import_recommended:
 
 rule import_oracle_items:
     input:
+        outside_check("oracle"),
         item_table=rules.import_items.output.item_table,
         recorded=rules.import_states.output.states,
         users="results/{dataset}/users.parquet",

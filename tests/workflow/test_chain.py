@@ -28,6 +28,7 @@ def test_every_stage_told_its_time_and_left_a_record(first_run):
         "try_recipe",
         "select_recipe",
         "gather_tables",
+        "check_outside",
         "import_states",
         "import_items",
         "import_recommended",

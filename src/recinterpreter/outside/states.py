@@ -5,14 +5,18 @@ Shapes: N examples, L positions and D width of a state.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
 
+from recinterpreter import schemas, tables
 from recinterpreter.errors import UserError
 from recinterpreter.interpretation.scratch import Scratch
 from recinterpreter.outside.dataset import Users
 from recinterpreter.outside.files import Part, parts
+
+logger = logging.getLogger("recinterpreter")
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -118,6 +122,26 @@ class StateFile:
                 f"{self.path}, row {part.first}: column {name!r} has {values.shape[1:]} numbers, "
                 f"the rows before it {shape}; wanted one shape"
             )
+
+
+def states_of_examples(given: Path, known: Users, examples: Path, scratch: Path) -> StateFile:
+    """Read the states that EXAMPLES need, and insist on them; those of empty histories may miss."""
+    table = tables.read(examples, schemas.EXAMPLES, ["user_id", "position"])
+    user_ids, positions = table["user_id"].to_numpy(), table["position"].to_numpy()
+    whole = np.unique(known.keys(user_ids, positions))
+    opening, later = (
+        np.unique(known.keys(user_ids, positions - 1)[rows])
+        for rows in (positions == 1, positions > 1)
+    )
+    held = StateFile(given, known, np.unique(np.concatenate([whole, later, opening])), scratch)
+    needed = whole if held.by_item else np.union1d(whole, later)
+    known.insist_on(given, needed, held.has(needed))
+    n_opening = int(held.has(opening).sum())
+    logger.info(
+        "%d states of shape %s; of %d empty histories %d have one",
+        *(len(needed) + n_opening, held.shape, len(opening), n_opening),
+    )
+    return held
 
 
 def shape_of_states(path: Path) -> tuple[int, int]:

@@ -118,6 +118,12 @@ class Outside(Section):
     seed: Whole
 
 
+class OutsideFile(Section):
+    """What check_outside receives: which of an outside recommender's files it reads."""
+
+    file: Literal["states", "items", "recommended", "oracle"]
+
+
 class OutsideStates(Outside):
     """What import_states receives."""
 

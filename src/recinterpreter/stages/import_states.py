@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import pyarrow as pa
 
@@ -11,10 +9,8 @@ from recinterpreter import schemas, tables
 from recinterpreter.command import InputPath, OutputPath, command
 from recinterpreter.contents import content_digest
 from recinterpreter.outside.dataset import Users
-from recinterpreter.outside.states import StateFile, before_and_after, rounded
+from recinterpreter.outside.states import StateFile, before_and_after, rounded, states_of_examples
 from recinterpreter.settings.recommenders import OutsideStates
-
-logger = logging.getLogger("recinterpreter")
 
 _ROWS_AT_A_TIME = 1024
 
@@ -35,19 +31,7 @@ def import_states(
     That of the empty history may be missing: then nothing is shown.
     """
     known = Users(users, interactions)
-    table = tables.read(examples, schemas.EXAMPLES, ["user_id", "position"])
-    asked = table["user_id"].to_numpy(), table["position"].to_numpy()
-    whole, earlier, opening = _keys(known, *asked)
-    held = StateFile(
-        given, known, np.unique(np.concatenate([whole, earlier, opening])), states.parent
-    )
-    needed = whole if held.by_item else np.union1d(whole, earlier)
-    known.insist_on(given, needed, held.has(needed))
-    n_opening = int(held.has(opening).sum())
-    logger.info(
-        "%d states of shape %s; of %d empty histories %d have one",
-        *(len(needed) + n_opening, held.shape, len(opening), n_opening),
-    )
+    held = states_of_examples(given, known, examples, states.parent)
     about = {
         "recommender": settings.recommender,
         "seed": settings.seed,
@@ -60,16 +44,6 @@ def import_states(
     with tables.Writer(states, schema, about) as writer:
         for rows in tables.read_batches(examples, _ROWS_AT_A_TIME):
             writer.write(_columns(rows, known, held, settings.precision))
-
-
-def _keys(
-    known: Users, user_ids: np.ndarray, positions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the keys, ascending, of histories, of those without their last item, of empty ones."""
-    earlier = known.keys(user_ids, positions - 1)
-    opening = positions == 1
-    whole = known.keys(user_ids, positions)
-    return np.unique(whole), np.unique(earlier[~opening]), np.unique(earlier[opening])
 
 
 def _columns(
