@@ -20,6 +20,7 @@ _METADATA_KEY = b"recinterpreter"
 _BUFFER = 2**20  # bytes of a file in a stream that are read at a time
 _GROUP_BYTES = 2**24  # of the floats in a row group, where a table has vectors
 _GROUP_ROWS = 2**20  # in any row group, as pyarrow has it
+_MAKE_AGAIN = "delete it and run again"
 
 
 class Writer:
@@ -145,7 +146,7 @@ def write_rows(
     write(path, pa.Table.from_pylist(list(rows), schema=schema), schema, metadata)
 
 
-def _open(path: Path, mapped: bool = True) -> pq.ParquetFile:
+def _open(path: Path, mapped: bool = True, mend: str = _MAKE_AGAIN) -> pq.ParquetFile:
     if not path.is_file():
         raise UserError(f"{path}: no such table; ask Snakemake for it: snakemake {path}")
     try:
@@ -153,9 +154,7 @@ def _open(path: Path, mapped: bool = True) -> pq.ParquetFile:
             return pq.ParquetFile(path, memory_map=True)
         return pq.ParquetFile(path, memory_map=False, buffer_size=_BUFFER, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(
-            f"{path}: not a readable Parquet file ({error}); delete it and run again"
-        ) from error
+        raise UserError(f"{path}: not a readable Parquet file ({error}); {mend}") from error
 
 
 def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -209,9 +208,12 @@ def _pieces(
             first += len(batch)
 
 
-def schema(path: Path) -> pa.Schema:
-    """Return the columns of a table, without what its writer noted."""
-    return _open(path).schema_arrow.remove_metadata()
+def schema(path: Path, mend: str = _MAKE_AGAIN) -> pa.Schema:
+    """Return the columns of a table, without what its writer noted.
+
+    mend: what to do about a file that is no table; nobody should delete what the user wrote.
+    """
+    return _open(path, mend=mend).schema_arrow.remove_metadata()
 
 
 def metadata(path: Path) -> dict[str, Any]:

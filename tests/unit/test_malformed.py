@@ -139,7 +139,7 @@ MALFORMED = [
         "e.jsonl",
         JSON.replace(b', "stars": 5', b""),
     ),
-    own("e.parquet: not a readable Parquet file", "e.parquet", parquet()[:200]),
+    own("e.parquet: not a readable Parquet file .*; write it again", "e.parquet", parquet()[:200]),
     own("e.parquet, row 2: column 'time' is empty", "e.parquet", parquet(time=[1, None, 3])),
     own("e.parquet: column 'user' is Boolean; wanted ids", "e.parquet", parquet(user=[True] * 3)),
     # MovieLens-100K

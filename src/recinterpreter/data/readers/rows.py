@@ -93,7 +93,8 @@ def _frames(file: Path, names: list[str]) -> Iterator[pl.DataFrame]:
     kind = kind_of(file)
     try:
         if kind == "Parquet":
-            insist_on_columns(file, tables.schema(file).names, names)
+            found = tables.schema(file, mend="write it again").names
+            insist_on_columns(file, found, names)
             for batch in tables.read_batches(file, _ROWS, columns=names):
                 yield pl.DataFrame(batch)
         elif kind == "JSON lines":
