@@ -91,3 +91,34 @@ def test_a_table_without_the_other_is_a_bad_call(
         check("--events", "e.csv", *COLUMNS)
     assert ended.value.code == 2
     assert "data.events.items: got null" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("gone.yaml", r"gone\.yaml: no such file; wanted a configuration in YAML"),
+        ("link.yaml", r"link\.yaml: a link to no file; wanted"),
+        ("folder", "folder: a folder, not a file; wanted"),
+        ("t.parquet", r"t\.parquet: no UTF-8 text \(byte 5\); wanted a configuration in YAML"),
+        ("open.yaml", r"open\.yaml: not YAML: "),
+        ("e.csv", r"e\.csv: got 'who,what,when .*; wanted a configuration in YAML"),
+    ],
+)
+def test_what_is_no_configuration_is_a_bad_call(
+    tables: Path, capsys: pytest.CaptureFixture[str], name: str, told: str
+) -> None:
+    (tables / "link.yaml").symlink_to("gone.yaml")
+    (tables / "folder").mkdir()
+    (tables / "t.parquet").write_bytes(b"PAR1\x81\xff")
+    (tables / "open.yaml").write_text("data: {sources: [demo")
+    with pytest.raises(SystemExit) as ended:
+        check("--configfile", name)
+    assert ended.value.code == 2
+    assert re.search(f"^error: {told}", capsys.readouterr().err)
+
+
+def test_an_override_that_is_not_yaml_is_a_bad_call(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check("--config", "data={sources: [demo")
+    assert ended.value.code == 2
+    assert "--config data={sources: [demo: the value is not YAML" in capsys.readouterr().err
