@@ -71,8 +71,8 @@ def _numbered(
     if len(users) < FEWEST_USERS:
         rule = "" if min_rating is None else f" with a rating of at least {min_rating:g}"
         raise UserError(
-            f"got {len(users)} user(s) in {len(rows)} events{rule}; wanted at least "
-            f"{FEWEST_USERS}, so that train, validation and test have one each"
+            f"got users: {len(users)}, events{rule}: {len(rows):,}; wanted at least "
+            f"{FEWEST_USERS} users, so that train, validation and test have one each"
         )
     rows = rows.join(users, on="user", maintain_order="left").select("user_id", "item_id", "time")
     return users.select("user_id", "source_id"), rows
@@ -84,8 +84,8 @@ def _refuse_unknown(events: pl.LazyFrame, items: pa.Table, n_unknown: int) -> No
     unknown = events.select("item").filter(~pl.col("item").is_in(known))
     named = unknown.unique(maintain_order=True).head(_SHOWN).collect()["item"]
     raise UserError(
-        f"{n_unknown} events name items that the table of items does not hold: "
-        f"{', '.join(map(repr, named))}; add these items or remove the events"
+        f"events name items that the table of items does not hold: {', '.join(map(repr, named))} "
+        f"(such events: {n_unknown:,}); add what is missing there, or remove such events"
     )
 
 

@@ -47,8 +47,8 @@ class Field:
             shown = "empty" if got is None or got == "" else repr(got)
             raise UserError(
                 f"{self.piece.file}, row {first + int(rows[0])}: column {self.name!r} is {shown}, "
-                f"wanted {wanted} ({len(rows)} such rows among {first} to {last}); mend or remove "
-                "them"
+                f"wanted {wanted} (rows like it among {first} to {last}: {len(rows)}); mend or "
+                "remove what is wrong"
             )
 
     def refuse_kind(self, wanted: str) -> UserError:

@@ -29,7 +29,8 @@ def insist_on_columns(file: Path, found: Sequence[str], wanted: Sequence[str]) -
         if name not in found:
             raise UserError(
                 f"{file}: no column {name!r}; it has {', '.join(map(repr, found))}. Set "
-                "data.events.columns to your names"
+                "data.events.columns to your names (options of check-data: --user, --item, --time, "
+                "--title, --rating)"
             )
         if found.count(name) > 1:
             raise UserError(
