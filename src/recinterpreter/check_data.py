@@ -18,6 +18,7 @@ import cyclopts
 from recinterpreter.data.audit import audit
 from recinterpreter.data.interactions import build_dataset
 from recinterpreter.data.raw import read_raw
+from recinterpreter.data.readers.rows import read_pieces
 from recinterpreter.data.split import examples_in_pieces
 from recinterpreter.errors import UserError
 from recinterpreter.experiment import Settings
@@ -91,6 +92,9 @@ def lines(dataset: str, settings: Settings) -> Iterator[str]:
         yield f"{dataset}: downloaded by the workflow; to check files of yours name their path"
         return
     ingest = settings.data.ingest(dataset)
+    rating = settings.data.events.columns.rating
+    if ingest.reader == "events" and rating is not None:
+        next(read_pieces(files[0], {"rating": rating}))  # it has to be there, even if nobody asks
     with TemporaryDirectory() as scratch, read_raw(files, ingest, Path(scratch)) as raw:
         _, catalogue, interactions = build_dataset(raw, ingest)
     examples = examples_in_pieces(interactions, settings.split)

@@ -125,3 +125,20 @@ def test_an_override_that_is_not_yaml_is_a_bad_call(capsys: pytest.CaptureFixtur
         check("--config", "data={sources: [demo")
     assert ended.value.code == 2
     assert "--config data={sources: [demo: the value is not YAML" in capsys.readouterr().err
+
+
+def test_a_column_of_ratings_that_is_named_has_to_be_there(
+    tables: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ["--events", "e.csv", "--items", "i.csv", *COLUMNS, "--rating"]
+    with pytest.raises(SystemExit) as ended:
+        check(*named, "stars")  # data.min_rating is null: nothing would read it
+    assert ended.value.code == 1
+    told = r"e\.csv: no column 'stars'; it has 'who', 'what', 'when'\. .*check-data: .*--rating"
+    assert re.search(told, capsys.readouterr().err)
+    rows = (tables / "e.csv").read_text().splitlines()
+    (tables / "e.csv").write_text(
+        "\n".join([rows[0] + ",stars", *(f"{row},5" for row in rows[1:])])
+    )
+    check(*named, "stars")
+    assert "can be used" in capsys.readouterr().out
