@@ -241,7 +241,7 @@ def test_low_ratings_are_dropped() -> None:
     )
     _, kept = build_interactions(events, ITEMS, 3.0)
     assert kept["item_id"].to_pylist() == [1, 2, 3]
-    with pytest.raises(UserError, match=r"got 2 user\(s\) in 2 events with a rating of at least 4"):
+    with pytest.raises(UserError, match=r"got users: 2, events with a rating of at least 4: 2"):
         build_interactions(events, ITEMS, 4.0)
 
 
