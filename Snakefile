@@ -28,6 +28,8 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/targets.smk"
+include: "rules/files.smk"
 include: "rules/data.smk"
 include: "rules/search.smk"
 include: "rules/recommend.smk"
