@@ -5,7 +5,7 @@ import torch
 from recinterpreter.language_model.causal import LanguageModel
 from recinterpreter.language_model.embedded import make_model, make_tokenizer
 from recinterpreter.language_model.frozen import FrozenLanguageModel
-from recinterpreter.language_model.prompts import phrases
+from recinterpreter.language_model.prompts import phrases, templates
 from recinterpreter.settings.language_model import EmbeddedLLM, Loading, Running
 
 TITLES = [
@@ -61,3 +61,13 @@ def random_soft(llm: LanguageModel, n: int, slots: int = 2, tokens: int = 1) -> 
     draw = torch.Generator().manual_seed(1)
     drawn = torch.randn(n, slots, tokens, llm.hidden_size, generator=draw)
     return drawn * llm.embedding_rms()
+
+
+def told(llm: FrozenLanguageModel) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss and gradient of soft tokens."""
+    template = templates("residual", "movies")[0]
+    soft = random_soft(llm, 4).requires_grad_()
+    answers = [llm.answer_tokens(template, [title]) for title in TITLES[:4]]
+    loss, _ = llm.loss(template, soft, answers)
+    (gradient,) = torch.autograd.grad(loss, soft)
+    return loss.detach(), gradient.flatten()

@@ -3,26 +3,20 @@
 import json
 import logging
 import pickle
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import transformers
-from huggingface_hub import constants
-from language_models import LOADING, RUNNING, TITLES, frozen, random_soft
+from language_models import LOADING, RUNNING, TITLES, frozen, random_soft, told
 from safetensors.torch import load_file, save_file
 from test_families import TOKENIZER, model_of
 
 from recinterpreter.errors import UserError
 from recinterpreter.language_model.decoding import greedy
-from recinterpreter.language_model.frozen import FrozenLanguageModel
-from recinterpreter.language_model.layers import checkpoint_layers
-from recinterpreter.language_model.loading import _insist_on_gpus, load
+from recinterpreter.language_model.loading import load
 from recinterpreter.language_model.prompts import templates
 
 TEMPLATE = templates("residual", "movies")[0]
@@ -42,15 +36,6 @@ def as_pickle(folder: Path) -> None:
     weights = folder / "model.safetensors"
     torch.save(load_file(weights), folder / "pytorch_model.bin")
     weights.unlink()
-
-
-def told(llm: FrozenLanguageModel) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss and gradient of soft tokens."""
-    soft = random_soft(llm, 4).requires_grad_()
-    answers = [llm.answer_tokens(TEMPLATE, [title]) for title in TITLES[:4]]
-    loss, _ = llm.loss(TEMPLATE, soft, answers)
-    (gradient,) = torch.autograd.grad(loss, soft)
-    return loss.detach(), gradient.flatten()
 
 
 def test_a_model_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
@@ -234,173 +219,3 @@ def test_code_in_an_admitted_pickle_is_not_run(folder: Path, old_format: bool) -
     with pytest.raises(UserError, match=r"llm\.source"):
         load(str(folder), LOADING, PICKLES)
     assert not mark.exists()
-
-
-# --- the hub ------------------------------------------------------------------------------------
-
-SECRET = "hf_averysecrettokenofnobody"
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """A hub on this machine that answers as told and notes who asks."""
-    told: dict[str, Any] = {"status": 404, "reason": "", "asked": []}
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            told["asked"].append(self.headers.get("Authorization"))
-            self.send_response(told["status"])
-            self.send_header("X-Error-Code", told["reason"])
-            self.send_header("X-Error-Message", f"no, {self.headers.get('Authorization')}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_HEAD = do_GET
-
-        def log_message(self, *words: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    told["url"] = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("HF_TOKEN", SECRET)
-    monkeypatch.setattr(constants, "ENDPOINT", told["url"])
-    template = told["url"] + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    yield told
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "named"),
-    [
-        (401, "GatedRepo", "it is gated and this machine may not read it; .*export HF_TOKEN="),
-        (403, "GatedRepo", "it is gated and this machine may not read it; .*export HF_TOKEN="),
-        (404, "RepoNotFound", "no such model on the hub, or it is a private one; check the name"),
-        (404, "RevisionNotFound", r"it has no such llm\.revision"),
-        (400, "", "hub cannot be reached"),
-    ],
-)
-def test_a_hub_that_refuses_is_explained_and_no_token_told(
-    hub: dict[str, Any],
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-    status: int,
-    reason: str,
-    named: str,
-) -> None:
-    hub |= {"status": status, "reason": reason}
-    with caplog.at_level(logging.INFO), pytest.raises(UserError, match=named) as caught:
-        load("someone/model", LOADING, RUNNING)
-    # it was given to the hub, which here even repeats it, and to nobody else
-    assert f"Bearer {SECRET}" in hub["asked"]
-    assert SECRET not in str(caught.value)
-    assert SECRET not in caplog.text
-    assert not any(SECRET in text for text in capfd.readouterr())
-
-
-def test_a_hub_out_of_reach_is_explained(
-    hub: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match="hub cannot be reached and the model is not in its cache"):
-        load("someone/model", LOADING, RUNNING)
-    assert hub["asked"] == []
-
-
-# --- the extra ----------------------------------------------------------------------------------
-
-WITHOUT = find_spec("bitsandbytes") is None or find_spec("accelerate") is None
-needs_extra = pytest.mark.skipif(WITHOUT, reason="needs the extra named quantized")
-
-
-@pytest.mark.parametrize("weights", ["int8", "int4"])
-def test_the_missing_extra_is_named(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, weights: str
-) -> None:
-    module = "recinterpreter.language_model.loading.find_spec"
-    monkeypatch.setattr(module, lambda name: None)
-    asked = LOADING.model_copy(update={"weights": weights})
-    with pytest.raises(
-        UserError, match=rf"llm\.weights {weights} needs bitsandbytes and accel.*quan"
-    ):
-        load(str(folder), asked, RUNNING)
-    spread = RUNNING.model_copy(update={"spread": True})
-    with pytest.raises(UserError, match=r"llm\.spread needs accelerate, .* named quantized"):
-        load(str(folder), LOADING, spread)
-
-
-def unpacked(layer: Any) -> torch.Tensor:
-    """Give the numbers that a packed layer stands for."""
-    from bitsandbytes import functional
-
-    if hasattr(layer, "state"):
-        return layer.state.CB * layer.state.SCB[:, None] / 127
-    numbers: torch.Tensor = functional.dequantize_4bit(layer.weight.data, layer.weight.quant_state)
-    return numbers
-
-
-@needs_extra
-@pytest.mark.parametrize(("weights", "bits", "likeness"), [("int8", 8, 0.99), ("int4", 4, 0.9999)])
-def test_packed_weights_give_the_loss_and_gradient_of_what_they_stand_for(
-    tmp_path: Path, weights: str, bits: int, likeness: float
-) -> None:
-    model_of("Llama", hidden_size=128, intermediate_size=256).save_pretrained(tmp_path)
-    TOKENIZER.save_pretrained(tmp_path)
-    packed = load(str(tmp_path), LOADING.model_copy(update={"weights": weights}), RUNNING)
-    exact = load(str(tmp_path), LOADING, RUNNING)
-    matrices = dict(packed.model.base_model.named_modules())
-    for name, layer in exact.model.base_model.named_modules():
-        if isinstance(layer, torch.nn.Linear):
-            numbers = unpacked(matrices[name])
-            assert torch.cosine_similarity(numbers.flatten(), layer.weight.flatten(), 0) > 0.99
-            layer.weight.copy_(numbers)
-    (wanted, wanted_gradient), (loss, gradient) = told(exact), told(packed)
-    # int8 rounds what it multiplies the weights with, too
-    assert float(loss) == pytest.approx(float(wanted), rel=0.01 if bits == 8 else 1e-4)
-    assert torch.cosine_similarity(gradient, wanted_gradient, dim=0) > likeness
-    matrix = packed.model.base_model.layers[0].mlp.up_proj.weight
-    assert matrix.numel() * matrix.element_size() == 128 * 256 * bits // 8
-    assert packed.facts()["parameters"] == exact.facts()["parameters"]
-
-
-@needs_extra
-def test_a_spread_model_gives_the_same(folder: Path) -> None:
-    from accelerate import dispatch_model
-
-    plainly = load(str(folder), LOADING, RUNNING)
-    wanted = told(plainly)
-    running = RUNNING.model_copy(update={"spread": True})
-    torch.testing.assert_close(told(load(str(folder), LOADING, running)), wanted)
-    # the hooks of several devices, here all the same one
-    parts = ["model.embed_tokens", "model.layers.0", "model.layers.1", "model.norm"]
-    places = dict.fromkeys([*parts, "model.rotary_emb", "lm_head"], "cpu")
-    spread = dispatch_model(plainly.model, places, force_hooks=True)
-    llm = FrozenLanguageModel(spread, TOKENIZER)
-    torch.testing.assert_close(told(llm), wanted)
-    checkpoint_layers(spread, True)
-    torch.testing.assert_close(told(llm), wanted)
-
-
-class _Placed(torch.nn.Module):
-    hf_device_map: dict[str, Any]
-
-
-@pytest.mark.parametrize("places", [{"a": 0, "b": "cpu"}, {"": "disk"}])
-def test_a_model_that_does_not_fit_is_refused(places: dict[str, Any]) -> None:
-    model = _Placed()
-    model.hf_device_map = places
-    with pytest.raises(UserError, match="GPUs, part of it would stay outside"):
-        _insist_on_gpus("x", model)
-
-
-def test_weights_of_eight_bits_need_no_extra(folder: Path) -> None:
-    exact = load(str(folder), LOADING, RUNNING)
-    rounded = load(str(folder), LOADING.model_copy(update={"weights": "fp8"}), RUNNING)
-    assert rounded.model.base_model.layers[0].mlp.up_proj.weight.dtype == torch.float8_e4m3fn
-    assert rounded.facts()["parameters"] == exact.facts()["parameters"]
-    assert float(told(rounded)[0]) == pytest.approx(float(told(exact)[0]), rel=0.05)
